@@ -1,0 +1,3 @@
+"""npde: neural partial differential equations, from maths to a running open FPGA."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,37 @@
+"""The one family of errors a user may see; the CLI prints their sentence and sets the exit code."""
+
+
+class NpdeError(Exception):
+    """Something the user can mend: the message says what was wrong, where, and what would be right."""
+
+    exit_code = 1
+
+
+class ProgramError(NpdeError, ValueError):
+    """A stencil-update program, model or model file that cannot be what it claims to be."""
+
+    exit_code = 2
+
+
+class DataError(NpdeError, ValueError):
+    """A data set that is missing, truncated or of the wrong shape."""
+
+    exit_code = 3
+
+
+class FitError(NpdeError, ValueError):
+    """A model that does not fit the board it was planned for."""
+
+    exit_code = 4
+
+
+class BuildError(NpdeError, RuntimeError):
+    """Synthesis, place-and-route or flashing that failed, or timing that was not met."""
+
+    exit_code = 5
+
+
+class LinkError(NpdeError, OSError):
+    """A board that cannot be reached, stopped answering, or refused a request."""
+
+    exit_code = 6
