@@ -1,0 +1,210 @@
+"""The protocol, written once: host, gateware and firmware take every constant from these tables.
+
+**Frame.** ``COBS(kind, sequence, payload…, CRC-32) 0x00``. The CRC is CRC-32/ISO-HDLC (zlib's) over
+kind, sequence and payload, sent least significant byte first, as is every multi-byte number. A
+frame that is too long, badly stuffed or fails its CRC is dropped and counted, never answered. An
+empty frame (two delimiters in a row) is nothing and is not counted; a host may send delimiters at
+any time to end whatever garbage came before.
+
+**Exchange.** The host asks, the board answers; the board never speaks first. A request is acted on
+only if its sequence number is the one expected, which then goes up by one (modulo 256); any other
+is answered :attr:`Status.SEQUENCE` with the expected number and not acted on, so a duplicate or a
+frame from before a lost one does nothing. ``SYNC`` alone is taken with any sequence number and sets
+the expectation to the one after its own. Every answer has kind ``request | 0x80``, the request's
+sequence number, a status byte, then the command's own reply. A status other than ``OK`` is followed
+by the two bytes of the expected sequence number (``SEQUENCE``), the stream position (``POSITION``)
+or nothing.
+
+**Streams.** Samples go in and answers come out as two byte streams with 16-bit positions (modulo
+65536) that start at zero after ``RESET``, ``READ``, ``WRITE`` and ``COMMIT``. ``PUSH`` names the position of
+its first byte and is taken only there; its answer names the position reached, which is short of the
+end when the answer ring is full, so that the host pulls and pushes the rest. ``PULL`` names the
+position it wants answers from and frees every earlier byte; the same ``PULL`` asked again gives the
+same bytes (and perhaps more). Both may thus be repeated without harm when an answer was lost.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass
+
+VERSION = 1
+MAGIC = b"NPDE"
+
+DELIMITER = 0x00
+REPLY = 0x80
+FRAME_BYTES = 512
+"""The longest frame before stuffing: kind, sequence, payload and CRC together."""
+CRC_BYTES = 4
+OVERHEAD_BYTES = 2 + CRC_BYTES
+HASH_BYTES = 16
+POSITION_MODULUS = 1 << 16
+
+
+class Kind(enum.IntEnum):
+    """What a request asks for; :data:`COMMANDS` says what travels."""
+
+    SYNC = 0x01
+    IDENTIFY = 0x02
+    STATUS = 0x03
+    RESET = 0x04
+    READ = 0x05
+    WRITE = 0x06
+    COMMIT = 0x07
+    PUSH = 0x08
+    PULL = 0x09
+
+
+class Status(enum.IntEnum):
+    """How a request ended."""
+
+    OK = 0
+    SEQUENCE = 1
+    UNKNOWN = 2
+    LENGTH = 3
+    RANGE = 4
+    NO_MODEL = 5
+    POSITION = 6
+
+
+@dataclass(frozen=True)
+class Command:
+    """``request`` and ``reply`` are struct formats of the fixed part; a ``+`` says bytes follow it."""
+
+    kind: Kind
+    request: str
+    reply: str
+    meaning: str
+
+
+COMMANDS: dict[Kind, Command] = {
+    command.kind: command
+    for command in (
+        Command(Kind.SYNC, "<4s", "<4sB", "nonce → the nonce, protocol version; sets the expected sequence number"),
+        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed), its hash, the INFO block"),
+        Command(
+            Kind.STATUS,
+            "<",
+            "<BHHHIII",
+            "→ flags, frames dropped, position in, position out (produced), frames answered, cycles between the "
+            "last two answers' ends, cycles from the last frame's first byte in to its answer's last byte out",
+        ),
+        Command(Kind.RESET, "<", "<", "empties the pipeline and both streams; weights stay"),
+        Command(Kind.READ, "<BHH", "<+", "region, first word, words → the words, each in whole bytes; empties the pipeline"),
+        Command(
+            Kind.WRITE,
+            "<BH+",
+            "<",
+            "region, first word, whole words; empties the pipeline and withdraws the committed model",
+        ),
+        Command(Kind.COMMIT, "<16s", "<", "the hash of the model now in the weights; from here PUSH is taken"),
+        Command(Kind.PUSH, "<H+", "<H", "position, sample bytes → the position reached"),
+        Command(Kind.PULL, "<HH", "<H+", "position, most bytes → the position, the answer bytes ready from there"),
+    )
+}
+
+FLAG_COMMITTED = 1
+
+INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("magic", "4s", "the four letters NPDE"),
+    ("version", "B", "protocol version"),
+    ("board", "16s", "board name, padded with zeros"),
+    ("build", "8s", "identifies the bitstream: the first bytes of a hash over plan and gateware"),
+    ("shape", "16s", "Program.shape_hash of the program the bitstream was built for"),
+    ("clock", "I", "clock in hertz"),
+    ("baud", "I", "bit rate of the UART"),
+    ("frame", "H", "longest frame in bytes, before stuffing"),
+    ("ring", "H", "bytes of requests the board holds while one is carried out (2 a frame go to bookkeeping)"),
+    ("answers", "H", "bytes of answers the board holds until they are pulled"),
+    ("sample", "I", "bytes of one input frame"),
+    ("answer", "I", "bytes of one answer"),
+    ("regions", "B", "number of weight memories that follow"),
+)
+"""The INFO block, little-endian, without padding: name, struct format, meaning."""
+
+REGION_FIELDS: tuple[tuple[str, str, str], ...] = (
+    ("step", "B", "index of the step in the program"),
+    ("copy", "B", "which of its repeats"),
+    ("pe", "H", "output lanes"),
+    ("simd", "H", "input lanes"),
+    ("depth", "H", "words"),
+    ("width", "H", "bits in a word; it travels in ceil(width / 8) bytes"),
+)
+"""One weight memory; its number is its place in the list."""
+
+INFO = struct.Struct("<" + "".join(code for _, code, _ in INFO_FIELDS))
+REGION = struct.Struct("<" + "".join(code for _, code, _ in REGION_FIELDS))
+
+
+@dataclass(frozen=True)
+class Region:
+    """One weight memory as the board describes it; fields as in :data:`REGION_FIELDS`."""
+
+    step: int
+    copy: int
+    pe: int
+    simd: int
+    depth: int
+    width: int
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of one word on the wire."""
+        return -(-self.width // 8)
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a board says of itself; fields as in :data:`INFO_FIELDS`."""
+
+    board: str
+    build: bytes
+    shape: bytes
+    clock: int
+    baud: int
+    frame: int
+    ring: int
+    answers: int
+    sample: int
+    answer: int
+    regions: tuple[Region, ...]
+
+    def pack(self) -> bytes:
+        """The block as it stands in the board's memory."""
+        head = INFO.pack(
+            MAGIC,
+            VERSION,
+            self.board.encode(),
+            self.build,
+            self.shape,
+            self.clock,
+            self.baud,
+            self.frame,
+            self.ring,
+            self.answers,
+            self.sample,
+            self.answer,
+            len(self.regions),
+        )
+        return head + b"".join(REGION.pack(r.step, r.copy, r.pe, r.simd, r.depth, r.width) for r in self.regions)
+
+    @classmethod
+    def unpack(cls, block: bytes) -> Info:
+        """The block read back; raises :class:`ValueError` saying what is wrong with it."""
+        if len(block) < INFO.size:
+            raise ValueError(f"an INFO block has at least {INFO.size} bytes, not {len(block)}")
+        magic, version, board, build, shape, *numbers, count = INFO.unpack_from(block)
+        if magic != MAGIC:
+            raise ValueError(f"an INFO block begins with {MAGIC!r}, not {magic!r}")
+        if version != VERSION:
+            raise ValueError(f"the board speaks protocol version {version}, this host version {VERSION}")
+        if len(block) != INFO.size + count * REGION.size:
+            raise ValueError(f"an INFO block with {count} regions has {INFO.size + count * REGION.size} bytes, not {len(block)}")
+        regions = tuple(Region(*REGION.unpack_from(block, INFO.size + i * REGION.size)) for i in range(count))
+        return cls(board.rstrip(b"\0").decode("ascii", "replace"), build, shape, *numbers, regions)
+
+
+def value_bytes(width: int) -> int:
+    """Bytes in which one value of ``width`` bits travels, sign-extended."""
+    return -(-width // 8)
