@@ -2,8 +2,8 @@
 
 A step with ``PE`` output lanes and ``SIMD`` input lanes reads one word a cycle. Word by word, for
 each output fold ``of`` (channels ``of·PE …``): first ``bias_beats`` words of bias, most significant
-part first; then for each tap in program order, for each input fold ``f`` (channels ``f·SIMD …``),
-the ``PE × SIMD`` weights. Lane ``(p, s)`` lies at bits ``(p·SIMD + s)·weight.width`` of the word.
+part first; then for each of :attr:`Packing.beat_taps`, for each input fold ``f`` (channels
+``f·SIMD …``), the ``PE × SIMD`` weights. Lane ``(p, s)`` lies at bits ``(p·SIMD + s)·weight.width`` of the word.
 In a bias word, output lane ``p`` has the ``SIMD·weight.width`` bits that its weights have elsewhere.
 """
 
@@ -15,7 +15,10 @@ import numpy as np
 
 from npde.errors import ProgramError
 from npde.model import Weights
-from npde.program import Grid, Stencil
+from npde.program import CENTRE, Grid, Stencil, Tap
+
+SETTLE = 5
+"""Cycles a bias or a centre value must stay held behind the word that brought it: the lanes' latency at most."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,25 @@ class Packing:
         return self.stencil.out_channels // self.fold.pe
 
     @property
+    def leading_taps(self) -> int:
+        """Taps of weight zero before the program's own, where a fold would be over before its lanes have settled."""
+        folds = self.input_folds
+        short = max(0, SETTLE - folds * len(self._own_taps))
+        if self.stencil.skip:
+            short = max(short, SETTLE - self.bias_beats - folds * self._own_taps.index(CENTRE))
+        return -(-short // folds)
+
+    @property
+    def _own_taps(self) -> tuple[Tap, ...]:
+        taps = self.stencil.taps
+        return taps if not self.stencil.skip or CENTRE in taps else (*taps, CENTRE)
+
+    @property
+    def beat_taps(self) -> tuple[Tap, ...]:
+        """The taps as read: leading ones of weight zero, the program's, and the centre if only skip wants it."""
+        return (CENTRE,) * self.leading_taps + self._own_taps
+
+    @property
     def lane_bits(self) -> int:
         """Bits of a word that belong to one output lane."""
         return self.fold.simd * self.stencil.weight.width
@@ -72,7 +94,7 @@ class Packing:
     @property
     def beats(self) -> int:
         """Words, and so cycles, for one output fold of one cell."""
-        return self.bias_beats + len(self.stencil.taps) * self.input_folds
+        return self.bias_beats + len(self.beat_taps) * self.input_folds
 
     @property
     def depth(self) -> int:
@@ -93,7 +115,9 @@ class Packing:
     def pack(self, weights: Weights) -> bytes:
         """The memory's content as it travels: ``depth`` words of ``ceil(width / 8)`` bytes, little-endian."""
         stencil, fold = self.stencil, self.fold
-        lanes = weights.kernel.reshape(self.output_folds, fold.pe, self.input_folds, fold.simd, len(stencil.taps))
+        padding = (self.leading_taps, len(self._own_taps) - len(stencil.taps))
+        kernel = np.pad(weights.kernel, ((0, 0), (0, 0), padding))
+        lanes = kernel.reshape(self.output_folds, fold.pe, self.input_folds, fold.simd, len(self.beat_taps))
         products = lanes.transpose(0, 4, 2, 1, 3).reshape(self.output_folds, -1, fold.pe, fold.simd)
         bits = _bits(products, stencil.weight.width).reshape(self.output_folds, -1, self.width)
         chunks = _bits(weights.bias, self.bias_beats * self.lane_bits).reshape(
