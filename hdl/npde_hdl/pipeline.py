@@ -1,0 +1,126 @@
+"""A whole program in gateware: sample bytes in, answer bytes out, one component a step between them."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from npde.link.protocol import value_bytes
+from npde_hdl.config import ConfigBus
+from npde_hdl.plan.plan import Plan, PooledStep
+from npde_hdl.readout.answer import Answer
+from npde_hdl.readout.pool import PoolStep
+from npde_hdl.readout.refold import Refold
+from npde_hdl.stencil.step import StencilStep
+
+
+class Pipeline(wiring.Component):
+    """The steps of a plan in a row. Every connection is a stream, so any of them may hold the others up.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to build.
+    simulation : bool
+        Use plain multipliers and memories instead of the device's cells.
+
+    Members
+    -------
+    samples : In(stream.Signature(8))
+        Frames, value by value in (y, x, channel) order, little-endian.
+    answers : Out(stream.Signature(8))
+        Answers; see :class:`~npde_hdl.readout.answer.Answer`.
+    config : In(ConfigBus(plan.bus_width))
+        The weights; whoever selects it must hold the pipeline in reset.
+    """
+
+    def __init__(self, plan: Plan, *, simulation: bool = False):
+        self.plan, self.simulation = plan, simulation
+        super().__init__(
+            {
+                "samples": In(stream.Signature(8)),
+                "answers": Out(stream.Signature(8)),
+                "config": In(ConfigBus(plan.bus_width)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        plan = self.plan
+        m.submodules.values = values = ByteValues(plan.program.input.q.width)
+        connect(m, flipped(self.samples), values.bytes)
+        source, read_data = values.values, 0
+
+        for place, step in enumerate(plan.steps):
+            name = f"step{place}"
+            if isinstance(step, PooledStep):
+                component = PoolStep(step.step, step.grid, step.lanes_in)
+            else:
+                component = StencilStep(
+                    step.packing,
+                    region=plan.weighted.index(step),
+                    cells=step.cells,
+                    multiplier="generic" if self.simulation else step.multiplier,
+                    memory="generic" if self.simulation else step.memory,
+                    bus_width=plan.bus_width,
+                )
+                for member in ("select", "region", "address", "write", "write_data"):
+                    m.d.comb += getattr(component.config, member).eq(getattr(self.config, member))
+                read_data |= component.config.read_data
+            source = self._refolded(m, source, component.cells_in, f"{name}_refold")
+            m.submodules[name] = component
+            connect(m, source, component.cells_in)
+            source = component.values
+
+        m.submodules.answer = answer = Answer(plan.program.output, plan.program.argmax)
+        connect(m, self._refolded(m, source, answer.values, "answer_refold"), answer.values)
+        connect(m, answer.bytes, flipped(self.answers))
+        m.d.comb += self.config.read_data.eq(read_data)
+        return m
+
+    @staticmethod
+    def _refolded(m, source, sink, name):
+        """``source`` with as many lanes as ``sink`` takes."""
+        have, want = source.payload.shape(), sink.payload.shape()
+        if have.length == want.length:
+            return source
+        m.submodules[name] = refold = Refold(want.elem_shape.width, have.length, want.length)
+        connect(m, source, refold.i)
+        return refold.o
+
+
+class ByteValues(wiring.Component):
+    """Bytes to values of ``bits`` bits, little-endian.
+
+    Members
+    -------
+    bytes : In(stream.Signature(8))
+        ``ceil(bits / 8)`` bytes a value.
+    values : Out(stream.Signature(ArrayLayout(signed(bits), 1)))
+        The values; bits of the bytes beyond ``bits`` are dropped.
+    """
+
+    def __init__(self, bits: int):
+        self.bits = bits
+        super().__init__(
+            {
+                "bytes": In(stream.Signature(8)),
+                "values": Out(stream.Signature(data.ArrayLayout(signed(bits), 1))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.gather = gather = Refold(8, 1, value_bytes(self.bits))
+        whole = Signal(8 * value_bytes(self.bits))
+        m.d.comb += [
+            gather.i.valid.eq(self.bytes.valid),
+            gather.i.payload.as_value().eq(self.bytes.payload),
+            self.bytes.ready.eq(gather.i.ready),
+            whole.eq(gather.o.payload.as_value()),
+            self.values.payload[0].eq(whole[: self.bits]),
+            self.values.valid.eq(gather.o.valid),
+            gather.o.ready.eq(self.values.ready),
+        ]
+        return m

@@ -1,0 +1,174 @@
+"""Choosing the folding: the least initiation interval that a board's multipliers, memories and logic allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from npde.errors import FitError, ProgramError
+from npde.link.packing import Fold, Packing
+from npde.program import Dense, Grid, Pool, Program, Stencil
+from npde_hdl.board import Board
+from npde_hdl.plan.cost import FAMILIES, Cost, Family
+from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts
+from npde_hdl.plan.plan import Plan, PooledStep, WeightedStep
+from npde_hdl.stencil.line_buffer import words_for
+from npde_hdl.stencil.reach import Reach
+
+Choice = WeightedStep | PooledStep
+
+MOST_LANES = 64
+NAMES = {"luts": "logic cells", "dsps": "multiplier blocks", "brams": "block RAMs", "sprams": "single-port RAMs"}
+
+
+def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: int | None = None) -> Plan:
+    """The plan with the least initiation interval that fits, and among those the fewest multipliers.
+
+    Exact over all foldings whose lanes divide the channels, the multiplier kinds and the memory
+    kinds the family has: for each candidate interval, the steps' non-dominated choices are combined
+    and combinations dominated in every resource dropped, so none that could matter is lost.
+
+    ``clock`` in hertz and ``baud`` default to the board's. Raises :class:`FitError`, naming the
+    resource and by how much, when not even the smallest folding fits.
+    """
+    family = FAMILIES[board.family]
+    budget = Cost(board.budget.luts, board.budget.dsps, board.budget.brams, board.budget.sprams)
+    menus = [_menu(choices) for choices in _choices(program, family, budget)]
+    intervals = sorted({choice.initiation_interval for menu in menus for choice in menu})
+
+    # Feasibility is monotone in the interval, so bisect for the least feasible one.
+    low, high, best = 0, len(intervals) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        found = _combine(menus, intervals[middle], budget)
+        if found is None:
+            low = middle + 1
+        else:
+            high, best = middle - 1, found
+    if best is None:
+        raise FitError(_misfit(program, board, menus, budget))
+    cost = LINK_COST[family.name]
+    for step in best:
+        cost += step.cost
+    return Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(best), cost)
+
+
+def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Choice]]:
+    """For each physical step, in order, every way to build it."""
+    for index, (step, grid) in enumerate(zip(program.steps, program.grids(), strict=False)):
+        match step:
+            case Pool():
+                yield [_pooled(index, step, grid, lanes, family) for lanes in _divisors(grid.channels)]
+            case Dense():
+                yield list(_weighted(index, 0, step.as_stencil(), Dense.flatten(grid), family, budget))
+            case Stencil():
+                for copy in range(step.repeat):
+                    yield list(_weighted(index, copy, step, grid, family, budget))
+
+
+def _weighted(
+    index: int, copy: int, stencil: Stencil, grid: Grid, family: Family, budget: Cost
+) -> Iterator[WeightedStep]:
+    for pe in _divisors(stencil.out_channels):
+        for simd in _divisors(grid.channels):
+            if pe * simd > MOST_LANES * 4 or (stencil.skip and not _skippable(pe, simd)):
+                continue
+            packing = Packing(stencil, grid, Fold(pe, simd))
+            if packing.depth > 65536 or packing.width > 512:
+                continue
+            cells = Reach(grid, packing.beat_taps, stencil.boundary, stencil.stride).smooth_cells
+            rows = family.brams(words_for(packing, cells), simd * grid.q.width)
+            table = 1 if hasattr(stencil.phi, "entries") else 0
+            for multiplier in ("generic", family.dsp_kind):
+                a, b = grid.q.width, stencil.weight.width
+                if multiplier != "generic" and (not budget.dsps or max(a, b) > (16 if family.name == "ice40" else 18)):
+                    continue
+                dsps = family.dsps(pe * simd, a, b) if multiplier != "generic" else 0
+                luts = step_luts(packing, family.name, multiplier)
+                for memory in ("block", "spram") if budget.sprams else ("block",):
+                    brams = rows + table + (family.brams(packing.depth, packing.width) if memory == "block" else 0)
+                    sprams = family.sprams(packing.depth, packing.width) if memory == "spram" else 0
+                    yield WeightedStep(
+                        index, copy, packing, cells, multiplier, memory, Cost(luts, dsps, brams, sprams)
+                    )
+
+
+def _pooled(index: int, step: Pool, grid: Grid, lanes: int, family: Family) -> PooledStep:
+    after = step.grid_after(grid, "pool")
+    brams = family.brams(after.width * grid.channels // lanes, lanes * step.accumulator_width(grid))
+    return PooledStep(index, step, grid, lanes, Cost(pool_luts(step, grid, lanes), 0, brams, 0))
+
+
+def _skippable(pe: int, simd: int) -> bool:
+    ratio, rest = divmod(max(pe, simd), min(pe, simd))
+    return rest == 0 and ratio & (ratio - 1) == 0
+
+
+def _divisors(number: int) -> list[int]:
+    return [d for d in range(1, min(number, MOST_LANES) + 1) if number % d == 0]
+
+
+def _measures(choice: Choice) -> tuple[int, ...]:
+    cost = choice.cost
+    return cost.dsps, cost.brams, cost.sprams, cost.luts, choice.multipliers
+
+
+def _menu(choices: Sequence[Choice]) -> list[Choice]:
+    """The choices no other beats or equals in interval and in every resource."""
+    kept: list[Choice] = []
+    for choice in sorted(choices, key=lambda c: (c.initiation_interval, _measures(c))):
+        mine = _measures(choice)
+        if not any(all(a <= b for a, b in zip(_measures(other), mine, strict=True)) for other in kept):
+            kept.append(choice)
+    return kept
+
+
+def _combine(menus: Sequence[Sequence[Choice]], interval: int, budget: Cost) -> list[Choice] | None:
+    """The combination within ``interval`` and ``budget`` with the fewest multipliers, then the least logic."""
+    room = (budget.dsps, budget.brams, budget.sprams, budget.luts)
+    front: list[tuple[tuple[int, ...], list[Choice]]] = [((0, 0, 0, 0, 0), [])]
+    for menu in menus:
+        fitting = _front([c for c in menu if c.initiation_interval <= interval])
+        grown = [
+            (tuple(a + b for a, b in zip(total, _measures(choice), strict=True)), [*chosen, choice])
+            for total, chosen in front
+            for choice in fitting
+        ]
+        front = _undominated([entry for entry in grown if all(a <= b for a, b in zip(entry[0], room, strict=False))])
+        if not front:
+            return None
+    return min(front, key=lambda entry: (entry[0][4], entry[0][3]))[1]
+
+
+def _front(choices: Sequence[Choice]) -> list[Choice]:
+    return [choice for _, choice in _undominated([(_measures(c), c) for c in choices])]
+
+
+def _undominated(entries):
+    kept = []
+    for measures, what in sorted(entries, key=lambda entry: entry[0]):
+        if not any(all(a <= b for a, b in zip(other, measures, strict=True)) for other, _ in kept):
+            kept.append((measures, what))
+    return kept
+
+
+def _misfit(program: Program, board: Board, menus: Sequence[Sequence[Choice]], budget: Cost) -> str:
+    least = LINK_COST[FAMILIES[board.family].name]
+    for menu in menus:
+        if not menu:
+            raise ProgramError(f"program {program.name!r} has a step that no folding builds on {board.name}")
+        smallest = {f: min(getattr(c.cost, f) for c in menu) for f in NAMES}
+        least += replace(Cost(), **smallest)
+    excess = {f: getattr(least, f) - getattr(budget, f) for f in NAMES}
+    short = [
+        f"{getattr(least, f):,} {NAMES[f]} where {getattr(budget, f):,} are free, {excess[f]:,} too many"
+        for f in NAMES
+        if excess[f] > 0
+    ]
+    if not short:
+        needs = " and ".join(NAMES[f] for f in NAMES if getattr(least, f))
+        return (
+            f"program {program.name!r} does not fit {board.name}: each of {needs} would suffice alone, "
+            "but no folding satisfies all of them at once"
+        )
+    return f"program {program.name!r} does not fit {board.name}: even folded smallest it needs " + "; ".join(short)

@@ -1,0 +1,138 @@
+"""A plan is data: which step gets which lanes and memories, and what that costs and yields."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from npde.link.packing import Packing
+from npde.link.protocol import Region, value_bytes
+from npde.program import Grid, Pool, Program
+from npde_hdl.plan.cost import Cost
+from npde_hdl.readout.pool import CYCLES
+
+
+@dataclass(frozen=True)
+class WeightedStep:
+    """One physical copy of a stencil or dense step."""
+
+    index: int
+    copy: int
+    packing: Packing
+    cells: int
+    multiplier: str
+    memory: str
+    cost: Cost
+
+    @property
+    def lanes_in(self) -> int:
+        """Values in an input word."""
+        return self.packing.fold.simd
+
+    @property
+    def initiation_interval(self) -> int:
+        """Cycles from frame to frame."""
+        return self.packing.initiation_interval
+
+    @property
+    def macs(self) -> int:
+        """Useful multiply-accumulates per frame."""
+        return self.packing.stencil.grid_after(self.packing.grid, "step").size * self.packing.grid.channels * len(
+            self.packing.stencil.taps
+        )
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers instantiated, of whichever kind."""
+        return self.packing.fold.multipliers
+
+    @property
+    def region(self) -> Region:
+        """How the board describes its weight memory."""
+        fold = self.packing.fold
+        return Region(self.index, self.copy, fold.pe, fold.simd, self.packing.depth, self.packing.width)
+
+
+@dataclass(frozen=True)
+class PooledStep:
+    """A pooling step."""
+
+    index: int
+    step: Pool
+    grid: Grid
+    lanes_in: int
+    cost: Cost
+
+    @property
+    def initiation_interval(self) -> int:
+        """Cycles from frame to frame."""
+        return CYCLES * self.grid.size // self.lanes_in
+
+    macs = 0
+    multipliers = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole pipeline on one board.
+
+    ``cost`` sums the steps and the board link; every figure is a prediction until a build says otherwise.
+    """
+
+    program: Program
+    board: str
+    clock: int
+    baud: int
+    steps: tuple[WeightedStep | PooledStep, ...]
+    cost: Cost
+
+    @property
+    def initiation_interval(self) -> int:
+        """Cycles from frame to frame: the slowest step's."""
+        return max(step.initiation_interval for step in self.steps)
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers instantiated in all."""
+        return sum(step.multipliers for step in self.steps)
+
+    @property
+    def utilisation(self) -> float:
+        """Useful multiply-accumulates ÷ (initiation interval × multipliers)."""
+        return self.program.macs / (self.initiation_interval * self.multipliers)
+
+    @property
+    def frames_per_second(self) -> float:
+        """What the pipeline sustains at the plan's clock."""
+        return self.clock / self.initiation_interval
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one input frame."""
+        return self.program.input.size * value_bytes(self.program.input.q.width)
+
+    @property
+    def wire_frames_per_second(self) -> float:
+        """What the UART could bring in at most: ten bits a byte, nothing for framing."""
+        return self.baud / (10 * self.sample_bytes)
+
+    @property
+    def weighted(self) -> tuple[WeightedStep, ...]:
+        """The steps that have weights, in the order of their regions."""
+        return tuple(step for step in self.steps if isinstance(step, WeightedStep))
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The weight memories as the board describes them."""
+        return tuple(step.region for step in self.weighted)
+
+    @property
+    def bus_width(self) -> int:
+        """The widest weight word, in whole bytes' bits."""
+        return 8 * max(region.word_bytes for region in self.regions)
+
+    @property
+    def build_id(self) -> bytes:
+        """Eight bytes that change with anything in the plan."""
+        text = repr((self.program.shape_hash, self.board, self.clock, self.baud, self.steps))
+        return hashlib.sha256(text.encode()).digest()[:8]

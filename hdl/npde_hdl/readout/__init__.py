@@ -1,0 +1,1 @@
+"""From the last field to the answer: pooling, refolding, argmax, bytes."""

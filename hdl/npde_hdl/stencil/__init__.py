@@ -1,0 +1,1 @@
+"""One explicit time step in gateware: line buffer, multiply-accumulate lanes, reaction."""

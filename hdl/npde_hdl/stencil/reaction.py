@@ -1,0 +1,129 @@
+"""What follows a complete accumulator: skip, rescale, φ, saturate. The numeric contract's order, in gateware."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from npde.fixed import Q
+from npde.program import Clip, Grid, Relu, Stencil, Table
+
+
+def rescaled(acc, shift):
+    """``acc / 2**shift`` rounded half up: the arithmetic shift plus the highest bit it drops."""
+    return acc if shift == 0 else (acc >> shift) + acc[shift - 1]
+
+
+def clamped(value, low: int, high: int):
+    """``value`` limited to ``[low, high]``."""
+    return Mux(value < low, Const(low), Mux(value > high, Const(high), value))
+
+
+class Reaction(wiring.Component):
+    """Takes PE accumulators at once and hands out the finished values ``lanes`` at a time.
+
+    Parameters
+    ----------
+    stencil, grid : Stencil, Grid
+        The step and the grid before it.
+    pe, lanes : int
+        Accumulators taken, values handed out a cycle; ``lanes`` divides ``pe``.
+
+    Members
+    -------
+    load, ready : In(1), Out(1)
+        Accumulators are taken in a cycle in which both are high.
+    sums, centre : In(ArrayLayout)
+        As :class:`~npde_hdl.stencil.lanes.Lanes` gives them.
+    values : Out(stream.Signature(ArrayLayout(signed(out bits), lanes)))
+        Output values in channel order.
+    """
+
+    def __init__(self, stencil: Stencil, grid: Grid, pe: int, lanes: int):
+        if pe % lanes:
+            raise ValueError(f"{lanes} lanes do not divide {pe} accumulators")
+        self.stencil, self.grid, self.pe, self.lanes = stencil, grid, pe, lanes
+        super().__init__(
+            {
+                "load": In(1),
+                "ready": Out(1),
+                "sums": In(data.ArrayLayout(signed(stencil.accumulator_width(grid)), pe)),
+                "centre": In(data.ArrayLayout(signed(grid.q.width), pe)),
+                "values": Out(stream.Signature(data.ArrayLayout(signed(stencil.out.width), lanes))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        stencil, grid, lanes = self.stencil, self.grid, self.lanes
+        turns = self.pe // lanes
+        width, bits = stencil.accumulator_width(grid), grid.q.width
+
+        # Waiting accumulators: a shift register `lanes` wide.
+        waiting = Signal(self.pe * width)
+        centres = Signal(self.pe * bits)
+        left = Signal(range(turns + 1))
+        shift_out = Signal()
+        m.d.comb += self.ready.eq(left == 0)
+        with m.If(self.load & self.ready):
+            m.d.sync += [waiting.eq(self.sums), centres.eq(self.centre), left.eq(turns)]
+        with m.Elif(shift_out):
+            m.d.sync += [
+                waiting.eq(waiting >> (lanes * width)),
+                centres.eq(centres >> (lanes * bits)),
+                left.eq(left - 1),
+            ]
+
+        # Stage 1: skip and rescale. Stage 2: φ and saturate, or the table's own register.
+        valid = Signal()
+        move_out = ~self.values.valid | self.values.ready
+        move_in = ~valid | move_out
+        m.d.comb += shift_out.eq((left != 0) & move_in)
+        with m.If(move_in):
+            m.d.sync += valid.eq(left != 0)
+        with m.If(move_out):
+            m.d.sync += self.values.valid.eq(valid)
+
+        for lane in range(lanes):
+            acc = waiting.word_select(lane, width).as_signed()
+            if stencil.skip:
+                acc = acc + (centres.word_select(lane, bits).as_signed() << stencil.weight.frac)
+            scaled = rescaled(acc, stencil.shift(grid))
+            if isinstance(stencil.phi, Table):
+                index_format = stencil.phi.input
+                scaled = clamped(scaled, index_format.low, index_format.high)[: index_format.width]
+            held = Signal.like(scaled, name=f"scaled{lane}")
+            with m.If(move_in):
+                m.d.sync += held.eq(scaled)
+            if isinstance(stencil.phi, Table):
+                m.submodules[f"table{lane}"] = table = self._table(stencil.phi, stencil.out)
+                read = table.read_port()
+                # Adding 2**(n-1) to an n-bit two's-complement index flips its sign bit.
+                m.d.comb += [
+                    read.addr.eq(Cat(held[:-1], ~held[-1])),
+                    read.en.eq(move_out),
+                    self.values.payload[lane].eq(read.data),
+                ]
+            else:
+                low, high = self._bounds()
+                with m.If(move_out):
+                    m.d.sync += self.values.payload[lane].eq(clamped(held, low, high))
+        return m
+
+    def _bounds(self):
+        """φ and saturation as one clamp."""
+        out = self.stencil.out
+        match self.stencil.phi:
+            case Relu():
+                return 0, out.high
+            case Clip(low=low, high=high):
+                return low, high
+            case _:
+                return out.low, out.high
+
+    @staticmethod
+    def _table(phi: Table, out: Q):
+        mask = (1 << out.width) - 1
+        return Memory(shape=out.width, depth=len(phi.entries), init=[entry & mask for entry in phi.entries])
