@@ -82,6 +82,11 @@ class Packing:
         return (CENTRE,) * self.leading_taps + self._own_taps
 
     @property
+    def centre_tap(self) -> int:
+        """Which of :attr:`beat_taps` carries the centre value that skip adds."""
+        return self.leading_taps + self._own_taps.index(CENTRE)
+
+    @property
     def lane_bits(self) -> int:
         """Bits of a word that belong to one output lane."""
         return self.fold.simd * self.stencil.weight.width
