@@ -18,13 +18,16 @@ from npde_hdl.stencil.reach import Reach
 Choice = WeightedStep | PooledStep
 
 MOST_LANES = 64
+PATIENCE = 1.125
 NAMES = {"luts": "logic cells", "dsps": "multiplier blocks", "brams": "block RAMs", "sprams": "single-port RAMs"}
 
 
 def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: int | None = None) -> Plan:
-    """The plan with the least initiation interval that fits, and among those the fewest multipliers.
+    """The best-used plan whose initiation interval is within :data:`PATIENCE` of the least that fits.
 
-    Exact over all foldings whose lanes divide the channels, the multiplier kinds and the memory
+    The very least interval often takes half as many multipliers again for the last few cycles; the
+    plan chosen has the highest utilisation (then the shortest interval, then the least logic) among
+    those nearly as fast. Exact over all foldings whose lanes divide the channels, the multiplier kinds and the memory
     kinds the family has: for each candidate interval, the steps' non-dominated choices are combined
     and combinations dominated in every resource dropped, so none that could matter is lost.
 
@@ -32,25 +35,27 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
     resource and by how much, when not even the smallest folding fits.
     """
     family = FAMILIES[board.family]
-    budget = Cost(board.budget.luts, board.budget.dsps, board.budget.brams, board.budget.sprams)
+    link = LINK_COST[family.name]
+    whole = Cost(board.budget.luts, board.budget.dsps, board.budget.brams, board.budget.sprams)
+    budget = Cost(whole.luts - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
     menus = [_menu(choices) for choices in _choices(program, family, budget)]
     intervals = sorted({choice.initiation_interval for menu in menus for choice in menu})
 
     # Feasibility is monotone in the interval, so bisect for the least feasible one.
-    low, high, best = 0, len(intervals) - 1, None
-    while low <= high:
+    low, high = 0, len(intervals)
+    while low < high:
         middle = (low + high) // 2
-        found = _combine(menus, intervals[middle], budget)
-        if found is None:
-            low = middle + 1
-        else:
-            high, best = middle - 1, found
-    if best is None:
-        raise FitError(_misfit(program, board, menus, budget))
-    cost = LINK_COST[family.name]
-    for step in best:
-        cost += step.cost
-    return Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(best), cost)
+        low, high = (low, middle) if _combine(menus, intervals[middle], budget) else (middle + 1, high)
+    if low == len(intervals):
+        raise FitError(_misfit(program, board, menus, whole))
+    nearly = [i for i in intervals[low:] if i <= intervals[low] * PATIENCE]
+    plans = []
+    for interval in nearly:
+        steps = _combine(menus, interval, budget)
+        assert steps is not None
+        cost = sum((step.cost for step in steps), link)
+        plans.append(Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(steps), cost))
+    return max(plans, key=lambda plan: (plan.utilisation, -plan.initiation_interval, -plan.cost.luts))
 
 
 def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Choice]]:
