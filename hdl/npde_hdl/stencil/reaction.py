@@ -17,8 +17,26 @@ def rescaled(acc, shift):
 
 
 def clamped(value, low: int, high: int):
-    """``value`` limited to ``[low, high]``."""
-    return Mux(value < low, Const(low), Mux(value > high, Const(high), value))
+    """``value`` limited to ``[low, high]``.
+
+    Where the bounds are those of a word (or of one without its lowest value, or without its
+    negative half) a look at the bits above it replaces two comparisons.
+    """
+    width = high.bit_length() + 1
+    if high != (1 << (width - 1)) - 1 or low not in (-high - 1, -high, 0):
+        return Mux(value < low, Const(low), Mux(value > high, Const(high), value))
+    if len(value) <= width:
+        fits, negative, within = Const(1), value[-1], value
+    else:
+        spare = value[width - 1 :]
+        fits, negative, within = spare.all() | ~spare.any(), value[-1], value[:width].as_signed()
+    if low == 0:
+        return Mux(negative, 0, Mux(fits, within, high))
+    bounded = Mux(fits, within, Mux(negative, Const(-high - 1), Const(high)))
+    if low == -high - 1:
+        return bounded
+    # The one value too low differs from the bound in its last bit alone.
+    return Cat(bounded[0] | (bounded == -high - 1), bounded[1:]).as_signed()
 
 
 class Reaction(wiring.Component):

@@ -52,17 +52,13 @@ class WeightMemory(wiring.Component):
         m.submodules.memory = memory = SinglePortMemory(self.depth, self.width, self.kind)
         # The pipeline is in reset while it is configured; what answers the bus must not be.
         mine = Signal(reset_less=True)
-        answer = Signal(self.width, reset_less=True)
-        m.d.sync += [
-            mine.eq(self.config.select & (self.config.region == self.region)),
-            answer.eq(Mux(mine, memory.read_data, 0)),
-        ]
+        m.d.sync += mine.eq(self.config.select & (self.config.region == self.region))
         m.d.comb += [
             memory.address.eq(Mux(self.config.select, self.config.address, self.address)),
             memory.enable.eq(self.config.select | self.enable),
             memory.write.eq(self.config.write & (self.config.region == self.region)),
             memory.write_data.eq(self.config.write_data),
             self.word.eq(memory.read_data),
-            self.config.read_data.eq(answer),
+            self.config.read_data.eq(Mux(mine, memory.read_data, 0)),
         ]
         return m
