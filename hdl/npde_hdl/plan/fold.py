@@ -89,7 +89,7 @@ def _weighted(
                 if multiplier != "generic" and (not budget.dsps or max(a, b) > (16 if family.name == "ice40" else 18)):
                     continue
                 dsps = family.dsps(pe * simd, a, b) if multiplier != "generic" else 0
-                luts = step_luts(packing, family.name, multiplier)
+                luts = step_luts(packing, multiplier)
                 for memory in ("block", "spram") if budget.sprams else ("block",):
                     brams = rows + table + (family.brams(packing.depth, packing.width) if memory == "block" else 0)
                     sprams = family.sprams(packing.depth, packing.width) if memory == "spram" else 0

@@ -9,19 +9,19 @@ from npde_hdl.plan.cost import Cost
 LINK_COST = {"ice40": Cost(luts=1000, brams=5), "ecp5": Cost(luts=1100, brams=4)}
 
 
-def step_luts(packing: Packing, family: str, multiplier: str) -> int:
+def step_luts(packing: Packing, multiplier: str) -> int:
     """Logic cells of one stencil step with its refolding, without memories."""
     stencil, grid, fold = packing.stencil, packing.grid, packing.fold
     accumulator = stencil.accumulator_width(grid)
-    product = grid.q.width + stencil.weight.width
-    walk = 150 + (grid.q.width * fold.simd if stencil.boundary == "dirichlet" else 0)
-    lanes = fold.pe * (2 * accumulator + packing.bias_beats * packing.lane_bits + (fold.simd - 1) * (product + 1))
+    bits, weight = grid.q.width, stencil.weight.width
+    luts = 226 + 4.25 * accumulator * fold.pe + 8.2 * bits * fold.simd + 2.5 * (bits + weight) * fold.multipliers
     if multiplier == "generic":
-        lanes += int(fold.multipliers * 1.25 * grid.q.width * stencil.weight.width)
-    reaction = fold.pe * accumulator + 70 + (fold.pe * 2 * grid.q.width + accumulator if stencil.skip else 0)
-    memory = packing.width + 2 * packing.depth.bit_length() + 10
-    refold = grid.q.width * fold.simd + 6
-    return walk + lanes + reaction + memory + refold
+        luts += 2.2 * bits * weight * fold.multipliers
+    if stencil.skip:
+        luts += 3.3 * accumulator
+    if stencil.boundary == "dirichlet":
+        luts += bits * fold.simd
+    return round(luts)
 
 
 def pool_luts(step: Pool, grid: Grid, lanes: int) -> int:

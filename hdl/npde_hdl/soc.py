@@ -1,0 +1,93 @@
+"""The whole board: link, pipeline and weights, between two serial pins."""
+
+from __future__ import annotations
+
+from amaranth.back import verilog
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from npde.link.protocol import FRAME_BYTES, Info
+from npde.program import Program
+from npde_hdl import board as boards
+from npde_hdl.link.endpoint import Link
+from npde_hdl.pipeline import Pipeline
+from npde_hdl.plan import Plan, plan_for
+from npde_hdl.readout.answer import answer_bytes
+
+RING_BYTES = {"ice40": (1024, 512), "ecp5": (2048, 2048)}
+"""Bytes of requests and of answers held, by family: whole block RAMs."""
+
+
+class SoC(wiring.Component):
+    """Answers the board protocol on a UART with the plan's pipeline behind it.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to build.
+    simulation : bool
+        Use plain multipliers and memories instead of the device's cells.
+
+    Members
+    -------
+    rx, tx : In(1), Out(1)
+        The UART, idle high.
+    """
+
+    rx: In(1, init=1)
+    tx: Out(1, init=1)
+
+    def __init__(self, plan: Plan, *, simulation: bool = False):
+        super().__init__()
+        self.plan, self.simulation = plan, simulation
+
+    @property
+    def info(self) -> Info:
+        """What the board says of itself."""
+        plan = self.plan
+        ring, answers = RING_BYTES[boards.get(plan.board).family]
+        return Info(
+            board=plan.board,
+            build=plan.build_id,
+            shape=plan.program.shape_hash,
+            clock=plan.clock,
+            baud=plan.baud,
+            frame=FRAME_BYTES,
+            ring=ring,
+            answers=answers,
+            sample=plan.sample_bytes,
+            answer=answer_bytes(plan.program.output, plan.program.argmax),
+            regions=plan.regions,
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        info = self.info
+        m.submodules.link = link = Link(
+            info,
+            divisor=self.plan.clock // self.plan.baud,
+            config_width=self.plan.bus_width,
+            rx_ring=info.ring,
+            answers_ring=info.answers,
+        )
+        flush = Signal()
+        pipeline = Pipeline(self.plan, simulation=self.simulation)
+        m.submodules.pipeline = ResetInserter(flush)(pipeline)
+        connect(m, link.samples, pipeline.samples)
+        connect(m, pipeline.answers, link.answers)
+        connect(m, link.config, pipeline.config)
+        m.d.comb += [flush.eq(link.flush), link.rx.eq(self.rx), self.tx.eq(link.tx)]
+        return m
+
+
+def verilog_for(program: Program, board_name: str, *, baud: int | None = None) -> tuple[str, int]:
+    """The SoC for ``program`` on a board as simulation Verilog (module ``top``: clk, rx, tx) and its clock in hertz."""
+    plan = plan_for(program, boards.get(board_name), baud=baud)
+    return verilog_of(plan), plan.clock
+
+
+def verilog_of(plan: Plan) -> str:
+    """The SoC of a plan as simulation Verilog, with the flat ports ``clk``, ``rst``, ``rx`` and ``tx``."""
+    soc = SoC(plan, simulation=True)
+    return verilog.convert(soc, name="top", ports=[soc.rx, soc.tx], emit_src=False, strip_internal_attrs=True)
