@@ -86,17 +86,24 @@ COMMANDS: dict[Kind, Command] = {
         Command(
             Kind.STATUS,
             "<",
-            "<BHHHIII",
-            "→ flags, frames dropped, position in, position out (produced), frames answered, cycles between the "
-            "last two answers' ends, cycles from the last frame's first byte in to its answer's last byte out",
+            "<BHHHI",
+            "→ flags, frames dropped, position in, position out (produced), cycles from the first sample byte in to "
+            "the last answer byte out since the streams were emptied",
         ),
         Command(Kind.RESET, "<", "<", "empties the pipeline and both streams; weights stay"),
-        Command(Kind.READ, "<BHH", "<+", "region, first word, words → the words, each in whole bytes; empties the pipeline"),
+        Command(
+            Kind.READ,
+            "<BHH",
+            "<+",
+            "region, first word, words → that many words, each in whole bytes, or as many as the region has and one "
+            "frame holds; empties the pipeline",
+        ),
         Command(
             Kind.WRITE,
             "<BH+",
             "<",
-            "region, first word, whole words; empties the pipeline and withdraws the committed model",
+            "region, first word, whole words; empties the pipeline and withdraws the committed model; words beyond "
+            "the region are RANGE, a word cut short is LENGTH, and those before it are written",
         ),
         Command(Kind.COMMIT, "<16s", "<", "the hash of the model now in the weights; from here PUSH is taken"),
         Command(Kind.PUSH, "<H+", "<H", "position, sample bytes → the position reached"),

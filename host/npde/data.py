@@ -1,0 +1,186 @@
+"""Data sets as raw arrays: scikit-learn's 8×8 digits, a folder of IDX files, or an .npz archive."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npde.errors import DataError
+
+IDX_FILES = {
+    "train_x": "train-images-idx3-ubyte",
+    "train_y": "train-labels-idx1-ubyte",
+    "test_x": "t10k-images-idx3-ubyte",
+    "test_y": "t10k-labels-idx1-ubyte",
+}
+IDX_UBYTE = 8
+NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+MOST_CLASSES = 65535
+LARGEST_IDX = 1 << 31
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Raw samples and their labels.
+
+    ``train_x`` and ``test_x`` are (n, height, width) or (n, height, width, channels), uint8 or
+    float32, exactly as the source holds them; ``train_y`` and ``test_y`` are (n,) int64 in
+    ``range(classes)``. ``raw_range`` is the half-open interval of raw values: what a
+    :class:`npde.model.Preprocess` maps onto [-1, 1). Raises :class:`DataError` when samples and
+    labels do not fit together, a value is not finite, or a label lies outside the classes.
+    """
+
+    name: str
+    train_x: NDArray[Any]
+    train_y: NDArray[np.int64]
+    test_x: NDArray[Any]
+    test_y: NDArray[np.int64]
+    classes: int
+    raw_range: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        for part, x, y in (("training", self.train_x, self.train_y), ("test", self.test_x, self.test_y)):
+            _check_part(f"{self.name}: {part}", x, y, self.classes)
+        if self.train_x.shape[1:] != self.test_x.shape[1:]:
+            raise DataError(
+                f"{self.name}: training samples have shape {self.train_x.shape[1:]}, "
+                f"test samples {self.test_x.shape[1:]}"
+            )
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """``(height, width, channels)`` of one sample."""
+        shape = self.train_x.shape[1:]
+        return (shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
+
+
+def load_data(source: str | os.PathLike[str]) -> Dataset:
+    """The data set named ``digits``, in a folder of four IDX files (gzip or not), or in an ``.npz``.
+
+    An ``.npz`` has the keys ``x_train``, ``y_train``, ``x_test``, ``y_test`` and is read without
+    pickles. Raises :class:`DataError`, one sentence saying what is wrong where.
+    """
+    if source == "digits":
+        return _digits()
+    path = Path(source)
+    if path.is_dir():
+        return _idx_folder(path)
+    if path.is_file() and path.suffix == ".npz":
+        return _npz(path)
+    if path.is_file():
+        raise DataError(f"{path} is no data set: give the word digits, a folder of IDX files or an .npz file")
+    raise DataError(f"no data set at {path}: give the word digits, a folder of IDX files or an .npz file")
+
+
+def _digits() -> Dataset:
+    """Every fourth sample of each class is a test sample: stratified, and the same on every machine."""
+    from sklearn.datasets import load_digits
+
+    bundle = load_digits()
+    x, y = bundle.images.astype(np.uint8), bundle.target.astype(np.int64)
+    test = np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        test[np.flatnonzero(y == label)[3::4]] = True
+    return Dataset("digits", x[~test], y[~test], x[test], y[test], 10, (0.0, 16.0))
+
+
+def _idx_folder(folder: Path) -> Dataset:
+    parts: dict[str, NDArray[np.uint8]] = {}
+    for part, name in IDX_FILES.items():
+        candidates = [folder / f"{name}.gz", folder / name, folder / name.replace("-idx", ".idx")]
+        found = next((path for path in candidates if path.is_file()), None)
+        if found is None:
+            raise DataError(f"{folder} has neither {name} nor {name}.gz")
+        parts[part] = _read_idx(found, dimensions=3 if part.endswith("_x") else 1)
+    labels = {part: parts[part].astype(np.int64) for part in ("train_y", "test_y")}
+    if labels["train_y"].size == 0:
+        raise DataError(f"{folder} holds no training samples")
+    classes = int(labels["train_y"].max()) + 1
+    return Dataset(
+        folder.name, parts["train_x"], labels["train_y"], parts["test_x"], labels["test_y"], classes, (0.0, 256.0)
+    )
+
+
+def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """An IDX file of unsigned bytes: two zero bytes, type 8, the number of dimensions, big-endian sizes, data."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    header = 4 + 4 * dimensions
+    if len(content) < header:
+        raise DataError(f"{path} is truncated: its header takes {header} bytes, {len(content)} found")
+    magic = int.from_bytes(content[:4], "big")
+    expected = IDX_UBYTE << 8 | dimensions
+    if magic != expected:
+        raise DataError(f"{path} has magic 0x{magic:08x}, not 0x{expected:08x} ({dimensions}-dimensional bytes)")
+    shape = struct.unpack(f">{dimensions}I", content[4:header])
+    size = int(np.prod([int(n) for n in shape], dtype=object))
+    if size > LARGEST_IDX:
+        raise DataError(f"{path} claims {size} bytes of data; {LARGEST_IDX} is the most")
+    if len(content) - header != size:
+        problem = "is truncated" if len(content) - header < size else "is too long"
+        raise DataError(f"{path} {problem}: {size} bytes of data expected, {len(content) - header} found")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _npz(path: Path) -> Dataset:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for key in NPZ_KEYS if key not in archive.files]
+            if missing:
+                raise DataError(f"{path} lacks {', '.join(missing)}; an .npz data set has {', '.join(NPZ_KEYS)}")
+            x_train, y_train, x_test, y_test = (archive[key] for key in NPZ_KEYS)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} cannot be read: {error}") from error
+    train_y, test_y = (_npz_labels(path, key, y) for key, y in (("y_train", y_train), ("y_test", y_test)))
+    train_x, test_x = (_npz_samples(path, key, x) for key, x in (("x_train", x_train), ("x_test", x_test)))
+    if train_y.size == 0 or train_x.size == 0:
+        raise DataError(f"{path} holds no training samples")
+    if train_x.dtype == np.uint8:
+        raw_range = (0.0, 256.0)
+    elif np.isfinite(train_x).all() and train_x.min() < train_x.max():
+        raw_range = (float(train_x.min()), float(train_x.max()))
+    else:
+        raw_range = (0.0, 1.0)
+    return Dataset(path.stem, train_x, train_y, test_x, test_y, int(train_y.max()) + 1, raw_range)
+
+
+def _npz_samples(path: Path, key: str, x: NDArray[Any]) -> NDArray[Any]:
+    if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
+        raise DataError(f"{path}: {key} holds {x.dtype}, not real numbers")
+    return x if x.dtype == np.uint8 else x.astype(np.float32)
+
+
+def _npz_labels(path: Path, key: str, y: NDArray[Any]) -> NDArray[np.int64]:
+    if not np.issubdtype(y.dtype, np.integer):
+        raise DataError(f"{path}: {key} holds {y.dtype}, not integer labels")
+    return y.astype(np.int64)
+
+
+def _check_part(where: str, x: NDArray[Any], y: NDArray[np.int64], classes: int) -> None:
+    if x.ndim not in (3, 4) or 0 in x.shape[1:]:
+        raise DataError(f"{where} samples have shape {x.shape}, not (n, height, width) or (n, height, width, channels)")
+    if y.ndim != 1:
+        raise DataError(f"{where} labels have shape {y.shape}, not (n,)")
+    if len(x) != len(y):
+        raise DataError(f"{where} has {len(x)} samples but {len(y)} labels")
+    if not len(x):
+        raise DataError(f"{where} is empty")
+    if not 2 <= classes <= MOST_CLASSES:
+        raise DataError(f"{where} has {classes} classes; 2 to {MOST_CLASSES} are needed")
+    if y.min() < 0 or y.max() >= classes:
+        raise DataError(f"{where} labels span [{y.min()}, {y.max()}] and leave the classes 0 to {classes - 1}")
+    if not np.isfinite(x).all():
+        raise DataError(f"{where} samples hold {np.count_nonzero(~np.isfinite(x))} value(s) that are NaN or infinite")

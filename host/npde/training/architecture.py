@@ -1,0 +1,110 @@
+"""From a recipe's stages to a stencil-update program: shapes and formats, decided before any weight exists."""
+
+from __future__ import annotations
+
+import msgspec
+
+from npde.fixed import Q
+from npde.program import MOORE, Clip, Dense, Grid, Pool, Program, Stencil, Step
+from npde.training.errors import TrainingError
+
+INPUT_BITS = 8
+BIAS_BITS = 16
+ANSWER_BITS = 16
+
+
+class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One resolution: a stencil that coarsens by ``stride`` to ``channels`` fields, then ``residual`` Euler steps."""
+
+    channels: int
+    stride: int = 1
+    residual: int = 0
+
+
+class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A reaction-diffusion net: stages of 3×3 stencil steps, sums over tiles of the last grid, a dense answer.
+
+    ``weight_bits`` and ``field_bits`` are one width for all weighted steps (the dense one included;
+    fields: all stencil steps and the pool) or one a step. A weight of w bits spans
+    ±``weight_range`` (its binary point is ``w - 1 - log2(weight_range)``), a field [-1, 1), so the
+    program, and with it the bitstream, follows from the recipe alone and survives a retraining.
+    ``pool_range`` and ``answer_range`` do the same for the pooled sums and the answers.
+    ``pool_size`` is the side of the tiles summed before the answer, the whole grid by default.
+    ``rectify`` clips fields to [0, 1) in place of (-1, 1).
+    """
+
+    stages: tuple[Stage, ...]
+    weight_bits: int | tuple[int, ...] = 8
+    field_bits: int | tuple[int, ...] = 8
+    weight_range: int = 0
+    dense_range: int = 1
+    pool_range: int = 5
+    bias_range: int = 3
+    answer_range: int = 6
+    pool_size: int | None = None
+    rectify: bool = False
+
+
+def build_program(architecture: Architecture, shape: tuple[int, int, int], classes: int, name: str) -> Program:
+    """The program of ``architecture`` for inputs of ``shape`` (height, width, channels) in Q(8,7).
+
+    All ``*_range`` fields are powers of two: a format of w bits with range r is Q(w, w-1-r). Raises
+    :class:`TrainingError` for a list of widths of the wrong length, and
+    :class:`npde.errors.ProgramError` where the steps do not fit the grid.
+    """
+    layout = [
+        (stage.channels, 1 if k else stage.stride, k > 0)
+        for stage in architecture.stages
+        for k in range(1 + stage.residual)
+    ]
+    weight_bits = _spread("weight_bits", architecture.weight_bits, len(layout) + 1)
+    field_bits = _spread("field_bits", architecture.field_bits, len(layout) + 1)
+    grid = Grid(*shape, Q(INPUT_BITS, INPUT_BITS - 1))
+    steps: list[Step] = []
+    start = grid
+    for (channels, stride, skip), weight, bits in zip(layout, weight_bits, field_bits, strict=False):
+        out = ranged(bits, 0)
+        step = Stencil(
+            out_channels=channels,
+            taps=MOORE,
+            weight=ranged(weight, architecture.weight_range),
+            bias=_bias(architecture.bias_range, ranged(weight, architecture.weight_range).frac + grid.q.frac),
+            out=out,
+            phi=Clip(0 if architecture.rectify else -out.high, out.high),
+            stride=stride,
+            skip=skip,
+        )
+        grid = step.grid_after(grid, f"step {len(steps)}")
+        steps.append(step)
+    pooled = ranged(field_bits[-1], architecture.pool_range)
+    steps.append(Pool(kind="sum", size=architecture.pool_size or max(grid.height, grid.width), out=pooled))
+    weight = ranged(weight_bits[-1], architecture.dense_range)
+    finest = weight.frac + pooled.frac
+    answer = ranged(ANSWER_BITS, architecture.answer_range)
+    steps.append(
+        Dense(
+            out_channels=classes,
+            weight=weight,
+            bias=_bias(architecture.answer_range, finest),
+            out=Q(ANSWER_BITS, min(answer.frac, finest)),
+        )
+    )
+    return Program(name=name, input=start, steps=tuple(steps), argmax=True)
+
+
+def ranged(width: int, log2_range: int) -> Q:
+    """The format of ``width`` bits that spans [-2**log2_range, 2**log2_range)."""
+    return Q(width, width - 1 - log2_range)
+
+
+def _bias(log2_range: int, finest: int) -> Q:
+    """Biases of 16 bits, no finer than the accumulator."""
+    return Q(BIAS_BITS, min(BIAS_BITS - 1 - log2_range, finest))
+
+
+def _spread(what: str, bits: int | tuple[int, ...], steps: int) -> tuple[int, ...]:
+    if isinstance(bits, int):
+        return (bits,) * steps
+    if len(bits) != steps:
+        raise TrainingError(f"{what} lists {len(bits)} widths; the architecture has {steps} steps that take one")
+    return bits

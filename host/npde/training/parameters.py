@@ -1,0 +1,123 @@
+"""Float parameters of a program: how they start, and the file they are kept in between training and quantising."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from npde.equation.reaction_diffusion import isotropic_laplacian
+from npde.errors import ProgramError
+from npde.model import LARGEST_FILE, Preprocess
+from npde.program import MOORE, Program, Stencil
+from npde.training.recipe import Recipe
+
+FORMAT = "npde-float-1"
+
+Tensors = Mapping[str, NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class FloatModel:
+    """A trained network before quantisation.
+
+    ``tensors``: real ``"{index}.kernel"`` (out_channels, in_channels, taps) and ``"{index}.bias"``
+    (out_channels,) for each weighted step of ``program``, float32. Raises :class:`ProgramError`
+    for another set of tensors or shapes.
+    """
+
+    program: Program
+    tensors: Tensors
+    preprocess: Preprocess
+    recipe: Recipe
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shapes = tensor_shapes(self.program)
+        if {name: tensor.shape for name, tensor in self.tensors.items()} != shapes:
+            raise ProgramError(
+                f"float parameters {({n: t.shape for n, t in self.tensors.items()})} do not fit program "
+                f"{self.program.name!r}, which needs {shapes}"
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all: arrays and a text header, nothing that executes."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        header = {
+            "format": FORMAT,
+            "program": self.program.encode().decode(),
+            "preprocess": msgspec.json.encode(self.preprocess).decode(),
+            "recipe": msgspec.json.encode(self.recipe).decode(),
+            "notes": msgspec.json.encode(dict(self.notes)).decode(),
+        }
+        tensors = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in self.tensors.items()}
+        safetensors.numpy.save_file(tensors, partial, metadata=header)
+        os.replace(partial, target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FloatModel:
+        """Read and check such a file; raises :class:`ProgramError` for whatever is wrong with it."""
+        where = Path(path)
+        if not where.is_file():
+            raise ProgramError(f"no float parameter file at {where}")
+        if where.stat().st_size > LARGEST_FILE:
+            raise ProgramError(f"{where} is larger than the {LARGEST_FILE >> 20} MiB a parameter file may have")
+        try:
+            with safetensors.safe_open(where, framework="numpy") as file:
+                header = file.metadata() or {}
+                if header.get("format") != FORMAT:
+                    raise ProgramError(f"{where} is not an {FORMAT} file")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            preprocess = msgspec.json.decode(header.get("preprocess", ""), type=Preprocess)
+            recipe = msgspec.json.decode(header.get("recipe", ""), type=Recipe)
+            notes = msgspec.json.decode(header.get("notes", "{}"), type=dict[str, str])
+        except (safetensors.SafetensorError, msgspec.DecodeError, OSError, ValueError, TypeError) as error:
+            if isinstance(error, ProgramError):
+                raise
+            raise ProgramError(f"{where} is not a readable parameter file: {error}") from error
+        return cls(Program.decode(header.get("program", "")), tensors, preprocess, recipe, notes)
+
+
+def tensor_shapes(program: Program) -> dict[str, tuple[int, ...]]:
+    """The shape of every float tensor of ``program``, by its name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for index, shape in program.kernel_shapes().items():
+        shapes[f"{index}.kernel"] = shape
+        shapes[f"{index}.bias"] = shape[:1]
+    return shapes
+
+
+def initialise(program: Program, *, seed: int, diffusion: float = 0.0) -> dict[str, NDArray[np.float32]]:
+    """Starting parameters: u' = φ(u + dt·(K∗u + b)) with b = 0 and K random, plus diffusion on Euler steps.
+
+    Kernels are normal with variance 1/fan-in (LeCun 1998), a quarter of it on Euler steps so that
+    the field survives many of them; ``diffusion`` adds D·dt/h² times the isotropic Laplacian to
+    every Euler step's own field.
+    """
+    rng = np.random.default_rng(seed)
+    tensors: dict[str, NDArray[np.float32]] = {}
+    for index, stencil, _grid in program.weighted():
+        shape = program.kernel_shapes()[index]
+        kernel = rng.normal(size=shape) / np.sqrt(shape[1] * shape[2])
+        if stencil.skip:
+            kernel *= 0.5
+            kernel += diffusion * _own_field_laplacian(stencil, shape)
+        tensors[f"{index}.kernel"] = kernel.astype(np.float32)
+        tensors[f"{index}.bias"] = np.zeros(shape[0], np.float32)
+    return tensors
+
+
+def _own_field_laplacian(stencil: Stencil, shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    if set(stencil.taps) != set(MOORE):
+        return np.zeros(shape)
+    laplacian = isotropic_laplacian()
+    row = np.array([float(laplacian[tap]) for tap in stencil.taps])
+    return np.eye(shape[0])[:, :, None] * row
