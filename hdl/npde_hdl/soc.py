@@ -1,7 +1,5 @@
 """The whole board: link, pipeline and weights, between two serial pins."""
 
-from __future__ import annotations
-
 from amaranth.back import verilog
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
@@ -68,8 +66,6 @@ class SoC(wiring.Component):
             info,
             divisor=self.plan.clock // self.plan.baud,
             config_width=self.plan.bus_width,
-            rx_ring=info.ring,
-            answers_ring=info.answers,
         )
         flush = Signal()
         pipeline = Pipeline(self.plan, simulation=self.simulation)

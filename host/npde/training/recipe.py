@@ -80,9 +80,10 @@ RECIPES = {
         name="fashion",
         architecture=Architecture(
             stages=(Stage(channels=16, stride=2, residual=2), Stage(channels=32, stride=2, residual=1)),
+            rectify=True,
         ),
-        descent=Descent(epochs=36, rate=4e-3, batch=128, augmentation=Augmentation(shift=1, flip=True)),
-        finetune=Descent(epochs=10, rate=1e-3, batch=128, augmentation=Augmentation(shift=1, flip=True)),
+        descent=Descent(epochs=40, rate=5e-3, batch=128, smoothing=0.02, augmentation=Augmentation(flip=True)),
+        finetune=Descent(epochs=8, rate=1e-3, batch=128, smoothing=0.02, augmentation=Augmentation(flip=True)),
     ),
 }
 

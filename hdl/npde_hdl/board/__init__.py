@@ -1,0 +1,5 @@
+"""The boards npde builds for: their device, clock, serial line and what the pipeline may use of them."""
+
+from npde_hdl.board.board import BOARDS, Board, get
+
+__all__ = ["BOARDS", "Board", "get"]

@@ -1,0 +1,1 @@
+"""The board's side of the protocol: UART, framing, and the commands."""

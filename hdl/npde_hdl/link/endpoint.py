@@ -1,0 +1,77 @@
+"""The link as one component: serial pins on one side, the pipeline's streams and weights on the other."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from npde.link.protocol import Info
+from npde_hdl.config import ConfigBus
+from npde_hdl.link.deframe import Deframer
+from npde_hdl.link.enframe import Enframer
+from npde_hdl.link.executor import Executor
+from npde_hdl.link.uart import UartReceiver, UartTransmitter
+
+
+class Link(wiring.Component):
+    """UART, framing and commands.
+
+    Parameters
+    ----------
+    info : Info
+        What the board says of itself.
+    divisor : int
+        Clock cycles per bit.
+    config_width : int
+        Width of the configuration bus, whole bytes.
+
+    Members
+    -------
+    rx, tx : In(1), Out(1)
+        The serial line, idle high.
+    config : Out(ConfigBus(config_width))
+        The weight memories; ``flush`` is high while it is selected.
+    samples, answers : Out(stream.Signature(8)), In(stream.Signature(8))
+        The pipeline's input and output.
+    flush : Out(1)
+        Empties the pipeline.
+    """
+
+    def __init__(self, info: Info, *, divisor: int, config_width: int):
+        self.info, self.divisor, self.config_width = info, divisor, config_width
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "config": Out(ConfigBus(config_width)),
+                "samples": Out(stream.Signature(8)),
+                "answers": In(stream.Signature(8)),
+                "flush": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.receiver = receiver = UartReceiver(self.divisor)
+        m.submodules.deframer = deframer = Deframer(self.info.ring)
+        m.submodules.executor = executor = Executor(self.info, self.config_width)
+        m.submodules.enframer = enframer = Enframer()
+        m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            deframer.byte.eq(receiver.byte),
+            deframer.valid.eq(receiver.valid),
+            deframer.error.eq(receiver.error),
+            deframer.read.eq(executor.read),
+            executor.data.eq(deframer.data),
+            executor.limit.eq(deframer.limit),
+            executor.dropped.eq(deframer.dropped),
+            self.tx.eq(transmitter.tx),
+            self.flush.eq(executor.flush),
+        ]
+        connect(m, executor.items, enframer.items)
+        connect(m, enframer.bytes, transmitter.bytes)
+        for mine, its in ((self.samples, executor.samples), (self.answers, executor.answers), (self.config, executor.config)):
+            connect(m, its, flipped(mine))
+        return m

@@ -1,0 +1,396 @@
+"""The commands: reads requests from the ring, acts, answers. One byte at a time, one command at a time."""
+
+from __future__ import annotations
+
+import struct
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from npde.link.protocol import (
+    COMMANDS,
+    FRAME_BYTES,
+    HASH_BYTES,
+    OVERHEAD_BYTES,
+    REPLY,
+    VERSION,
+    Info,
+    Kind,
+    Status,
+)
+from npde_hdl.config import READ_LATENCY, ConfigBus
+from npde_hdl.link.enframe import Item
+
+
+class Executor(wiring.Component):
+    """Acts on the frames in the ring of a :class:`~npde_hdl.link.deframe.Deframer`, in order.
+
+    Parameters
+    ----------
+    info : Info
+        What the board says of itself; its ``ring`` and ``answers`` size the rings.
+    config_width : int
+        Width of the configuration bus, whole bytes.
+
+    Members
+    -------
+    read, data, limit, dropped
+        The deframer's ring.
+    items : Out(stream.Signature(Item))
+        Answers, to the enframer.
+    config : Out(ConfigBus(config_width))
+        The weight memories.
+    samples, answers : Out(stream.Signature(8)), In(stream.Signature(8))
+        The pipeline's two streams.
+    flush : Out(1)
+        Empties the pipeline.
+    """
+
+    def __init__(self, info: Info, config_width: int):
+        if config_width % 8:
+            raise ValueError(f"a configuration bus has whole bytes, not {config_width} bits")
+        self.info, self.config_width = info, config_width
+        super().__init__(
+            {
+                "read": Out(range(info.ring)),
+                "data": In(8),
+                "limit": In(range(info.ring)),
+                "dropped": In(16),
+                "items": Out(stream.Signature(Item)),
+                "config": Out(ConfigBus(config_width)),
+                "samples": Out(stream.Signature(8)),
+                "answers": In(stream.Signature(8)),
+                "flush": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        info = self.info
+        kind, sequence, expected, status = Signal(8), Signal(8), Signal(8), Signal(Status)
+        left = Signal(range(FRAME_BYTES + 1))  # bytes of the request still unread; later, of the answer still free
+        region, address, count = Signal(8), Signal(16), Signal(16)
+        committed, fresh = Signal(), Signal()
+        m.d.sync += fresh.eq(1)
+
+        def consume():
+            """Step over the byte in ``data``."""
+            m.d.sync += [self.read.eq(self.read + 1), fresh.eq(0), left.eq(left - 1)]
+
+        # The two streams' positions, and the answers kept until they are pulled.
+        position_in, produced = Signal(16), Signal(16)
+        level = Signal(range(info.answers + 1))
+        pulling = Signal()
+        m.submodules.kept = kept = Memory(shape=8, depth=info.answers, init=[])
+        kept_write, kept_read = kept.write_port(), kept.read_port(transparent_for=())
+        ahead = Signal(16)  # answer bytes at and behind ``address``
+        m.d.comb += [
+            self.answers.ready.eq((level != info.answers) & ~pulling & ~self.flush),
+            kept_write.addr.eq(produced),
+            kept_write.data.eq(self.answers.payload),
+            kept_write.en.eq(self.answers.valid & self.answers.ready),
+            kept_read.addr.eq(address),
+            kept_read.en.eq(1),
+            ahead.eq(produced - address),
+        ]
+        running, cycles, ended = Signal(), Signal(32), Signal(32)
+        with m.If(running):
+            m.d.sync += cycles.eq(cycles + 1)
+        with m.If(kept_write.en):
+            m.d.sync += [produced.eq(produced + 1), level.eq(level + 1), ended.eq(cycles)]
+
+        identity = bytes(HASH_BYTES) + info.pack()
+        m.submodules.identity = memory = Memory(shape=8, depth=1 << (len(identity) - 1).bit_length(), init=identity)
+        identity_write, identity_read = memory.write_port(), memory.read_port(transparent_for=())
+        m.d.comb += [
+            identity_write.addr.eq(address),
+            identity_write.data.eq(self.data),
+            identity_read.addr.eq(address),
+            identity_read.en.eq(1),
+        ]
+
+        # One weight word, shifted through byte by byte: always as often as the bus has bytes.
+        word, shifts = Signal(self.config_width), Signal(range(self.config_width // 8 + 1))
+        depth, word_bytes = Signal(16), Signal(range(self.config_width // 8 + 1))
+        with m.Switch(region):
+            for number, memory_region in enumerate(info.regions):
+                with m.Case(number):
+                    m.d.comb += [depth.eq(memory_region.depth), word_bytes.eq(memory_region.word_bytes)]
+        configuring = (kind == Kind.READ) | (kind == Kind.WRITE)
+        in_region = Signal()
+        m.d.comb += [
+            self.config.region.eq(region),
+            self.config.address.eq(address),
+            self.config.write_data.eq(word),
+            in_region.eq(address < depth),  # a region that does not exist has depth zero
+        ]
+
+        item = self.items.payload
+        beat = Signal(4)  # which byte of a fixed run
+
+        def send(byte):
+            m.d.comb += [item.byte.eq(byte), self.items.valid.eq(1)]
+            return self.items.ready
+
+        def drop_streams():
+            m.d.comb += self.flush.eq(1)
+            m.d.sync += [position_in.eq(0), produced.eq(0), level.eq(0), running.eq(0), cycles.eq(0), ended.eq(0)]
+
+        with m.FSM():
+            with m.State("REST"):
+                m.d.sync += [beat.eq(0), status.eq(Status.OK)]
+                with m.If(fresh & (self.read != self.limit)):
+                    m.next = "HEAD"
+            with m.State("HEAD"):
+                with m.If(fresh):
+                    consume()
+                    m.d.sync += beat.eq(beat + 1)
+                    with m.Switch(beat):
+                        with m.Case(0):
+                            m.d.sync += left.eq(self.data)
+                        with m.Case(1):
+                            m.d.sync += left.eq(Cat(left[:8], self.data))
+                        with m.Case(2):
+                            m.d.sync += kind.eq(self.data)
+                        with m.Case(3):
+                            m.d.sync += [sequence.eq(self.data), beat.eq(0)]
+                            m.next = "JUDGE"
+
+            with m.State("JUDGE"):
+                fits = Signal()
+                known = Signal()
+                with m.Switch(kind):
+                    for command in COMMANDS.values():
+                        least = struct.calcsize(command.request.rstrip("+"))
+                        with m.Case(command.kind):
+                            m.d.comb += known.eq(1)
+                            m.d.comb += fits.eq(left >= least if command.request.endswith("+") else left == least)
+                m.next = "DRAIN"
+                with m.If((kind != Kind.SYNC) & (sequence != expected)):
+                    m.d.sync += status.eq(Status.SEQUENCE)
+                with m.Else():
+                    m.d.sync += expected.eq(sequence + 1)
+                    with m.If(~known):
+                        m.d.sync += status.eq(Status.UNKNOWN)
+                    with m.Elif(~fits):
+                        m.d.sync += status.eq(Status.LENGTH)
+                    with m.Else():
+                        with m.Switch(kind):
+                            with m.Case(Kind.READ, Kind.WRITE):
+                                m.next = "REGION"
+                            with m.Case(Kind.PUSH, Kind.PULL):
+                                m.next = "ADDRESS"
+                            with m.Case(Kind.COMMIT):
+                                drop_streams()
+                                m.d.sync += address.eq(0)
+                                m.next = "COMMIT"
+                            with m.Case(Kind.RESET):
+                                drop_streams()
+                            with m.Case(Kind.SYNC):
+                                m.next = "REPLY"
+
+            with m.State("REGION"):
+                with m.If(fresh):
+                    consume()
+                    drop_streams()
+                    m.d.sync += region.eq(self.data)
+                    m.next = "ADDRESS"
+            with m.State("ADDRESS"):
+                m.d.comb += self.flush.eq(configuring)
+                with m.If(fresh):
+                    consume()
+                    m.d.sync += [address.eq(Cat(address[8:], self.data)), beat.eq(beat + 1)]
+                    with m.If(beat[0]):
+                        m.next = "COUNT"
+                        m.d.sync += beat.eq(0)
+                        with m.Switch(kind):
+                            with m.Case(Kind.WRITE):
+                                m.d.sync += committed.eq(0)
+                                m.next = "GATHER"
+                            with m.Case(Kind.PUSH):
+                                m.next = "PUSH_AT"
+            with m.State("COUNT"):
+                m.d.comb += self.flush.eq(configuring)
+                with m.If(fresh):
+                    consume()
+                    m.d.sync += [count.eq(Cat(count[8:], self.data)), beat.eq(beat + 1)]
+                    with m.If(beat[0]):
+                        m.d.sync += [beat.eq(0), left.eq(FRAME_BYTES - OVERHEAD_BYTES - 3)]
+                        m.next = "RANGE"
+            with m.State("RANGE"):
+                m.d.comb += pulling.eq(1)
+                m.next = "REPLY"
+                with m.If(kind == Kind.READ):
+                    m.d.comb += self.flush.eq(1)
+                    with m.If(~in_region):
+                        m.d.sync += status.eq(Status.RANGE)
+                with m.Elif(ahead > level):
+                    m.d.sync += status.eq(Status.POSITION)
+                with m.Else():
+                    m.d.sync += level.eq(ahead)
+
+            with m.State("GATHER"):
+                m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
+                m.d.sync += shifts.eq(0)
+                with m.If(left == 0):
+                    m.next = "REPLY"
+                with m.Elif(~in_region):
+                    m.d.sync += status.eq(Status.RANGE)
+                    m.next = "DRAIN"
+                with m.Elif(left < word_bytes):
+                    m.d.sync += status.eq(Status.LENGTH)
+                    m.next = "DRAIN"
+                with m.Else():
+                    m.next = "SHIFT_IN"
+            with m.State("SHIFT_IN"):
+                m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
+                with m.If(shifts == self.config_width // 8):
+                    m.d.comb += self.config.write.eq(1)
+                    m.d.sync += address.eq(address + 1)
+                    m.next = "GATHER"
+                with m.Elif((shifts >= word_bytes) | fresh):
+                    m.d.sync += [shifts.eq(shifts + 1), word.eq(Cat(word[8:], self.data))]
+                    with m.If(shifts < word_bytes):
+                        consume()
+
+            with m.State("COMMIT"):
+                with m.If(left == 0):
+                    m.d.sync += committed.eq(1)
+                    m.next = "REPLY"
+                with m.Elif(fresh):
+                    consume()
+                    m.d.comb += identity_write.en.eq(1)
+                    m.d.sync += address.eq(address + 1)
+
+            with m.State("PUSH_AT"):
+                m.next = "DRAIN"
+                with m.If(~committed):
+                    m.d.sync += status.eq(Status.NO_MODEL)
+                with m.Elif(address != position_in):
+                    m.d.sync += status.eq(Status.POSITION)
+                with m.Else():
+                    m.next = "PUSH"
+            with m.State("PUSH"):
+                m.d.comb += [self.samples.payload.eq(self.data), self.samples.valid.eq(fresh & (left != 0))]
+                with m.If(left == 0):
+                    m.next = "REPLY"
+                with m.Elif(self.samples.valid & self.samples.ready):
+                    consume()
+                    m.d.sync += [position_in.eq(position_in + 1), running.eq(1)]
+                with m.Elif(fresh & (level == info.answers)):
+                    # Nothing moves until the host pulls, and it cannot pull before this is answered.
+                    m.next = "DRAIN"
+
+            with m.State("DRAIN"):
+                with m.If(left == 0):
+                    m.next = "REPLY"
+                with m.Elif(fresh):
+                    consume()
+
+            with m.State("REPLY"):
+                header = Signal(8)
+                with m.Switch(beat):
+                    with m.Case(0):
+                        m.d.comb += header.eq(kind | REPLY)
+                    with m.Case(1):
+                        m.d.comb += header.eq(sequence)
+                    with m.Default():
+                        m.d.comb += header.eq(status)
+                with m.If(send(header)):
+                    m.d.sync += beat.eq(beat + 1)
+                    with m.If(beat == 2):
+                        m.d.sync += beat.eq(0)
+                        m.next = "END"
+                        with m.Switch(status):
+                            with m.Case(Status.OK):
+                                with m.Switch(kind):
+                                    with m.Case(Kind.SYNC):
+                                        m.next = "NONCE"
+                                    with m.Case(Kind.IDENTIFY, Kind.STATUS, Kind.PUSH, Kind.PULL):
+                                        m.next = "FIXED"
+                                    with m.Case(Kind.READ):
+                                        m.next = "FETCH"
+                            with m.Case(Status.SEQUENCE, Status.POSITION):
+                                m.next = "FIXED"
+
+            with m.State("NONCE"):
+                with m.If(left == 0):
+                    with m.If(send(VERSION)):
+                        m.next = "END"
+                with m.Elif(fresh):
+                    with m.If(send(self.data)):
+                        consume()
+
+            # Answers of known length, picked byte by byte.
+            with m.State("FIXED"):
+                byte, last, flags = Signal(8), Signal(), Signal(8)
+                m.d.comb += flags.eq(committed)
+                with m.If(send(byte)):
+                    m.d.sync += beat.eq(beat + 1)
+                    with m.If(last):
+                        m.d.sync += beat.eq(0)
+                        m.next = "END"
+                        with m.If(status == Status.OK):
+                            with m.Switch(kind):
+                                with m.Case(Kind.PULL):
+                                    m.next = "ANSWER"
+                                with m.Case(Kind.IDENTIFY):
+                                    m.d.sync += address.eq(0)
+                                    m.next = "WAIT"
+                fields = {
+                    Kind.PUSH: position_in,
+                    Kind.STATUS: Cat(flags, self.dropped, position_in, produced, ended),
+                    Kind.IDENTIFY: flags,
+                    Kind.PULL: Mux(status == Status.OK, address, produced),
+                }
+                with m.If(status == Status.SEQUENCE):
+                    m.d.comb += [byte.eq(Mux(beat[0], 0, expected)), last.eq(beat[0])]
+                with m.Else():
+                    with m.Switch(kind):
+                        for of, value in fields.items():
+                            with m.Case(of):
+                                m.d.comb += [byte.eq(value.word_select(beat, 8)), last.eq(beat == len(value) // 8 - 1)]
+
+            with m.State("WAIT"):
+                m.next = "IDENTITY"
+            with m.State("IDENTITY"):
+                with m.If(send(identity_read.data)):
+                    m.d.sync += address.eq(address + 1)
+                    m.next = "WAIT"
+                    with m.If(address == len(identity) - 1):
+                        m.next = "END"
+
+            with m.State("ANSWER"):
+                with m.If((ahead == 0) | (count == 0) | (left == 0)):
+                    m.next = "END"
+                with m.Else():
+                    m.next = "ANSWER_BYTE"
+            with m.State("ANSWER_BYTE"):
+                with m.If(send(kept_read.data)):
+                    m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
+                    m.next = "ANSWER"
+
+            with m.State("FETCH"):
+                m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
+                m.d.sync += [beat.eq(beat + 1), shifts.eq(0)]
+                with m.If(~in_region | (count == 0) | (left < self.config_width // 8)):
+                    m.next = "END"
+                with m.Elif(beat == READ_LATENCY):
+                    m.d.sync += [word.eq(self.config.read_data), beat.eq(0), count.eq(count - 1)]
+                    m.next = "SHIFT_OUT"
+            with m.State("SHIFT_OUT"):
+                m.d.comb += self.flush.eq(1)
+                with m.If(shifts == word_bytes):
+                    m.d.sync += address.eq(address + 1)
+                    m.next = "FETCH"
+                with m.Else():
+                    with m.If(send(word[:8])):
+                        m.d.sync += [word.eq(word >> 8), shifts.eq(shifts + 1), left.eq(left - 1)]
+
+            with m.State("END"):
+                m.d.comb += [item.end.eq(1), self.items.valid.eq(1)]
+                with m.If(self.items.ready):
+                    m.next = "REST"
+        return m

@@ -1,0 +1,41 @@
+"""Frames on the wire: stuffing and checking, for whoever speaks the protocol from Python."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from cobs import cobs
+
+from npde.link.protocol import CRC_BYTES, DELIMITER, FRAME_BYTES, OVERHEAD_BYTES
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A request, or an answer whose ``payload`` begins with its status byte."""
+
+    kind: int
+    sequence: int
+    payload: bytes
+
+
+def encode(frame: Frame) -> bytes:
+    """The bytes on the wire, delimiter included; raises :class:`ValueError` when the frame is too long."""
+    body = bytes((frame.kind, frame.sequence)) + frame.payload
+    if len(body) + CRC_BYTES > FRAME_BYTES:
+        raise ValueError(f"a frame has at most {FRAME_BYTES} bytes, not {len(body) + CRC_BYTES}")
+    return cobs.encode(body + zlib.crc32(body).to_bytes(CRC_BYTES, "little")) + bytes([DELIMITER])
+
+
+def decode(stuffed: bytes) -> Frame | None:
+    """The frame between two delimiters, or None for anything that is not a whole, unharmed one."""
+    try:
+        body = cobs.decode(stuffed)
+    except cobs.DecodeError:
+        return None
+    if not OVERHEAD_BYTES <= len(body) <= FRAME_BYTES:
+        return None
+    content, check = body[:-CRC_BYTES], body[-CRC_BYTES:]
+    if zlib.crc32(content) != int.from_bytes(check, "little"):
+        return None
+    return Frame(content[0], content[1], content[2:])
