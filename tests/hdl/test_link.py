@@ -6,10 +6,9 @@ import struct
 
 import pytest
 from amaranth.hdl import Module
-from amaranth.lib.memory import Memory
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
-
 from npde.link.frame import Frame, decode, encode
 from npde.link.protocol import FRAME_BYTES, REPLY, VERSION, Info, Kind, Region, Status
 from npde_hdl.link.endpoint import Link

@@ -6,10 +6,9 @@ import random
 
 import numpy as np
 import pytest
-from amaranth.hdl import ResetInserter, Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-
 from npde import golden
 from npde.link.protocol import value_bytes
 from npde.model import Model, Weights

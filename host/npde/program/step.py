@@ -88,7 +88,7 @@ class Stencil(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sten
         if len(set(self.taps)) != len(self.taps):
             raise ProgramError(f"{where}: a tap stands twice in {self.taps}")
         for dy, dx in self.taps:
-            if abs(dy) >= grid.height and dy or abs(dx) >= grid.width and dx:
+            if (abs(dy) >= grid.height and dy) or (abs(dx) >= grid.width and dx):
                 raise ProgramError(f"{where}: tap ({dy}, {dx}) reaches across the whole {grid.height}×{grid.width} grid")
         if not 1 <= self.stride <= max(grid.height, grid.width):
             raise ProgramError(f"{where}: stride {self.stride} on a {grid.height}×{grid.width} grid")

@@ -1,0 +1,124 @@
+"""Training: the quantised graph is the golden model, descents learn and resume, bad runs say why."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from npde import golden
+from npde.data import Dataset
+from npde.errors import ProgramError
+from npde.program import CROSS, MOORE, Clip, Dense, Grid, Pool, Program, Q, Relu, Stencil, Table
+from npde.training.architecture import Architecture, Stage
+from npde.training.errors import TrainingError
+from npde.training.evolution import evolve, precision
+from npde.training.gradient import descend
+from npde.training.learn import quantise, rounded, train
+from npde.training.parameters import FloatModel, initialise
+from npde.training.recipe import RECIPES, Augmentation, Descent, Recipe, recipe
+
+F = Q(8, 7)
+SHORT = Descent(epochs=4, rate=5e-3, batch=16, augmentation=Augmentation(shift=1))
+
+
+def small_recipe(**more) -> Recipe:
+    return Recipe(name="small", architecture=Architecture(stages=(Stage(channels=4, residual=1),)), descent=SHORT, finetune=SHORT, **more)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Dataset:
+    """Horizontal against vertical bars: two classes that a stencil tells apart."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 60, size=(320, 6, 6)).astype(np.uint8)
+    y = rng.integers(0, 2, size=320)
+    for image, label, at in zip(x, y, rng.integers(1, 5, size=320), strict=True):
+        (image if label else image.T)[at] += 180
+    return Dataset("bars", x[:256], y[:256], x[256:], y[256:], 2, (0.0, 256.0))
+
+
+def entries(q: Q) -> tuple[int, ...]:
+    return tuple(int(v) for v in F.quantise(np.sin(q.real(np.arange(q.low, q.high + 1)))))
+
+
+def common(**more) -> Stencil:
+    return Stencil(**{"out_channels": 3, "taps": MOORE, "weight": Q(5, 3), "bias": Q(12, 9), "out": F, "phi": Clip(-127, 127), **more})
+
+
+@pytest.mark.parametrize("step", [
+    common(), common(stride=2), common(boundary="periodic", taps=CROSS), common(boundary="dirichlet", phi=Relu()),
+    common(skip=True, repeat=3), common(phi=Table(Q(6, 3), entries(Q(6, 3)))),
+])  # fmt: skip
+def test_the_quantised_graph_gives_the_golden_integers(step):
+    program = Program(name="one", input=Grid(5, 6, 3, F), argmax=True, steps=(
+        step, Pool(kind="max", size=2, out=Q(7, 6)),
+        Dense(out_channels=4, weight=Q(6, 4), bias=Q(12, 8), out=Q(14, 8)),
+    ))  # fmt: skip
+    rng = np.random.default_rng(1)
+    tensors = {k: rng.normal(size=v.shape).astype(np.float32) * 0.7 for k, v in initialise(program, seed=0).items()}
+    x = rng.integers(F.low, F.high + 1, size=(9, 5, 6, 3))
+    got = evolve(program, tensors, x.transpose(3, 1, 2, 0).astype(precision(program)), quantised=True)
+    from npde.model import Model
+
+    wanted = golden.run(Model(program, rounded(program, tensors)), x).output
+    assert np.array_equal(np.asarray(got).transpose(3, 1, 2, 0), wanted)
+
+
+def test_training_learns_and_the_model_of_integers_keeps_it(bars, tmp_path):
+    trained = train(small_recipe(), bars)
+    assert float(trained.notes["float accuracy"]) > 0.9
+    model = quantise(trained, bars)
+    assert float(model.notes["quantised accuracy"]) > 0.9
+    trained.save(tmp_path / "bars.float")
+    again = quantise(FloatModel.load(tmp_path / "bars.float"), bars)
+    assert again.content_hash == model.content_hash
+
+
+def test_a_resumed_descent_ends_where_an_uninterrupted_one_does(bars, tmp_path):
+    whole = train(small_recipe(), bars)
+
+    def interrupt(epochs, loss):
+        if epochs > 2.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_recipe(), bars, checkpoint_path=tmp_path / "c.npz", progress=interrupt)
+    epochs = []
+    resumed = train(small_recipe(), bars, checkpoint_path=tmp_path / "c.npz", progress=lambda e, _: epochs.append(e))
+    assert min(epochs) > 2
+    assert all(np.array_equal(whole.tensors[k], resumed.tensors[k]) for k in whole.tensors)
+
+
+def test_a_checkpoint_of_another_run_or_no_checkpoint_at_all_is_refused(bars, tmp_path):
+    path = tmp_path / "c.npz"
+    train(small_recipe(), bars, checkpoint_path=path)
+    with pytest.raises(TrainingError, match="another run"):
+        train(small_recipe(seed=1), bars, checkpoint_path=path)
+    path.write_bytes(b"not a zip")
+    with pytest.raises(TrainingError, match="not a readable checkpoint"):
+        train(small_recipe(), bars, checkpoint_path=path)
+
+
+def test_divergence_and_nan_are_named(bars):
+    program = small_recipe().program(bars.sample_shape, 2)
+    start = initialise(program, seed=0)
+    start["0.bias"] = np.full_like(start["0.bias"], np.nan)
+    fields = np.zeros((32, 6, 6, 1), np.int16)
+    with pytest.raises(TrainingError, match="diverged in epoch 1"):
+        descend(program, start, SHORT, fields, np.zeros(32, np.int64), quantised=False, background=0, seed=0)
+    with pytest.raises(ProgramError, match="NaN or infinite"):
+        rounded(program, start)
+    with pytest.raises(TrainingError, match="do not fill one batch"):
+        descend(program, start, SHORT, fields[:3], np.zeros(3, np.int64), quantised=False, background=0, seed=0)
+
+
+def test_recipes_give_per_step_widths_and_unknown_ones_list_the_known():
+    wide = msgspec.structs.replace(RECIPES["digits"].architecture, weight_bits=(8, 6, 6, 8, 4, 8))
+    program = msgspec.structs.replace(RECIPES["digits"], architecture=wide).program((8, 8, 1), 10)
+    assert [s.weight.width for _, s, _ in program.weighted()] == [8, 6, 6, 8, 4, 8]
+    with pytest.raises(TrainingError, match="lists 2 widths; the architecture has 6"):
+        msgspec.structs.replace(wide, weight_bits=(8, 8))
+        from npde.training.architecture import build_program
+
+        build_program(msgspec.structs.replace(wide, weight_bits=(8, 8)), (8, 8, 1), 10, "x")
+    with pytest.raises(TrainingError, match="there are digits, fashion"):
+        recipe("mnist")
