@@ -121,7 +121,7 @@ def test_sync_sets_the_sequence_and_identify_describes_the_board():
     async def talk(bench):
         await synchronise(bench, sequence=250)
         status, reply = await bench.ask(Kind.IDENTIFY)
-        assert status == Status.OK and reply[:17] == bytes(17)
+        assert (status, reply[:17]) == (Status.OK, bytes(17))
         assert Info.unpack(reply[17:]) == INFO
 
     conversation(talk)
@@ -140,7 +140,7 @@ def test_a_request_out_of_sequence_is_told_what_was_expected_and_does_nothing():
     conversation(talk)
 
 
-@pytest.mark.parametrize("region, words", [(0, [0x1234, 0x00FF, 0, 0xFFFF, 0xA5A5]), (1, [0xDEADBEEF, 0, 0x01000001]), (2, [31, 0, 7])])
+@pytest.mark.parametrize(("region", "words"), [(0, [0x1234, 0x00FF, 0, 0xFFFF, 0xA5A5]), (1, [0xDEADBEEF, 0, 0x01000001]), (2, [31, 0, 7])])
 def test_weights_are_written_and_read_back(region, words):
     size = INFO.regions[region].word_bytes
     wire = b"".join(word.to_bytes(size, "little") for word in words)
@@ -186,7 +186,8 @@ def test_samples_are_taken_only_with_a_model_at_their_position_and_as_far_as_the
         assert await bench.ask(Kind.PULL, struct.pack("<HH", 65, 2)) == (Status.POSITION, bytes([64, 0]))
         status, reply = await bench.ask(Kind.STATUS)
         flags, dropped, came, went, cycles = struct.unpack("<BHHHI", reply)
-        assert (status, flags, dropped, came, went) == (Status.OK, 1, 0, 64, 64) and cycles > 0
+        assert (status, flags, dropped, came, went) == (Status.OK, 1, 0, 64, 64)
+        assert cycles > 0
         assert await bench.ask(Kind.RESET) == (Status.OK, b"")
         assert struct.unpack("<BHHHI", (await bench.ask(Kind.STATUS))[1]) == (1, 0, 0, 0, 0)
         assert (await bench.ask(Kind.WRITE, struct.pack("<BH", 0, 0) + b"ab"))[0] == Status.OK

@@ -26,7 +26,8 @@ def folder(tmp_path):
 
 def test_digits_are_stratified_and_disjoint():
     data = load_data("digits")
-    assert data.sample_shape == (8, 8, 1) and len(data.train_x) + len(data.test_x) == 1797
+    assert data.sample_shape == (8, 8, 1)
+    assert len(data.train_x) + len(data.test_x) == 1797
     assert np.bincount(data.test_y).min() >= 43
 
 
@@ -38,12 +39,13 @@ def test_an_idx_folder_is_read_gzip_or_not(folder, zipped):
             (path / f"{name}.gz").write_bytes(gzip.compress((path / name).read_bytes()))
             (path / name).unlink()
     data = load_data(path)
-    assert np.array_equal(data.train_x, arrays["train_x"]) and np.array_equal(data.test_y, arrays["test_y"])
+    assert np.array_equal(data.train_x, arrays["train_x"])
+    assert np.array_equal(data.test_y, arrays["test_y"])
     assert (data.classes, data.sample_shape) == (3, (4, 5, 1))
 
 
 def test_what_is_wrong_with_a_folder_is_said(folder):
-    path, arrays = folder
+    path, _ = folder
     images = path / IDX_FILES["test_x"]
     whole = images.read_bytes()
     images.write_bytes(whole[:-4])

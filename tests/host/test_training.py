@@ -8,8 +8,9 @@ import pytest
 from npde import golden
 from npde.data import Dataset
 from npde.errors import ProgramError
+from npde.model import Model
 from npde.program import CROSS, MOORE, Clip, Dense, Grid, Pool, Program, Q, Relu, Stencil, Table
-from npde.training.architecture import Architecture, Stage
+from npde.training.architecture import Architecture, Stage, build_program
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, precision
 from npde.training.gradient import descend
@@ -57,8 +58,6 @@ def test_the_quantised_graph_gives_the_golden_integers(step):
     tensors = {k: rng.normal(size=v.shape).astype(np.float32) * 0.7 for k, v in initialise(program, seed=0).items()}
     x = rng.integers(F.low, F.high + 1, size=(9, 5, 6, 3))
     got = evolve(program, tensors, x.transpose(3, 1, 2, 0).astype(precision(program)), quantised=True)
-    from npde.model import Model
-
     wanted = golden.run(Model(program, rounded(program, tensors)), x).output
     assert np.array_equal(np.asarray(got).transpose(3, 1, 2, 0), wanted)
 
@@ -115,10 +114,8 @@ def test_recipes_give_per_step_widths_and_unknown_ones_list_the_known():
     wide = msgspec.structs.replace(RECIPES["digits"].architecture, weight_bits=(8, 6, 6, 8, 4, 8))
     program = msgspec.structs.replace(RECIPES["digits"], architecture=wide).program((8, 8, 1), 10)
     assert [s.weight.width for _, s, _ in program.weighted()] == [8, 6, 6, 8, 4, 8]
+    wrong = msgspec.structs.replace(wide, weight_bits=(8, 8))
     with pytest.raises(TrainingError, match="lists 2 widths; the architecture has 6"):
-        msgspec.structs.replace(wide, weight_bits=(8, 8))
-        from npde.training.architecture import build_program
-
-        build_program(msgspec.structs.replace(wide, weight_bits=(8, 8)), (8, 8, 1), 10, "x")
+        build_program(wrong, (8, 8, 1), 10, "x")
     with pytest.raises(TrainingError, match="there are digits, fashion"):
         recipe("mnist")

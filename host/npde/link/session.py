@@ -1,0 +1,94 @@
+"""Requests and answers over a serial port: numbering, repeating, and one sentence for each way it fails."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import serial
+
+from npde.errors import LinkError
+from npde.link.frame import Frame, decode, encode
+from npde.link.protocol import DELIMITER, REPLY, VERSION, Kind, Status
+
+PATIENCE = 1.0
+ATTEMPTS = 3
+
+
+class Session:
+    """One host's conversation with one board; a request at a time, repeated until it is answered.
+
+    ``patience`` is how many seconds an answer may stay away before the request is repeated. Raises
+    :class:`LinkError` when the port is absent or busy, when nothing answers, or when it goes away.
+    """
+
+    def __init__(self, port: str, baud: int, *, patience: float = PATIENCE):
+        self.port, self.baud, self.patience = port, baud, patience
+        try:
+            self._serial = serial.Serial(port, baud, timeout=0.02, exclusive=True)
+        except (serial.SerialException, OSError, ValueError) as error:
+            reason = "is in use by another program" if "lock" in str(error).lower() else f"cannot be opened ({error})"
+            raise LinkError(f"serial port {port} {reason if os.path.exists(port) else 'does not exist'}") from error
+        self._received = bytearray()
+        self._sequence = 0
+        self.synchronise()
+
+    def synchronise(self) -> None:
+        """End whatever garbage came before and agree on a sequence number."""
+        nonce = os.urandom(4)
+        self._write(bytes([DELIMITER, DELIMITER]))
+        reply = self.ask(Kind.SYNC, nonce)
+        if reply[:4] != nonce or reply[4:] != bytes([VERSION]):
+            raise LinkError(f"the board on {self.port} speaks protocol version {reply[4:].hex()}, this host {VERSION:02x}")
+
+    def ask(self, kind: Kind, payload: bytes = b"") -> bytes:
+        """The reply to a request; a status other than OK raises :class:`LinkError` naming it."""
+        status, reply = self.request(kind, payload)
+        if status != Status.OK:
+            raise LinkError(f"the board on {self.port} refused {kind.name}: {status.name}")
+        return reply
+
+    def request(self, kind: Kind, payload: bytes = b"") -> tuple[Status, bytes]:
+        """Status and reply. Repeating is harmless: a request that was carried out is not carried out again."""
+        sequence, repeated = self._sequence, False
+        for _ in range(ATTEMPTS):
+            self._write(encode(Frame(kind, sequence, payload)))
+            answer = self._await(kind, sequence)
+            if answer is None or not answer.payload:
+                repeated = True
+                continue
+            status = Status(answer.payload[0])
+            self._sequence = (sequence + 1) & 255
+            if status == Status.SEQUENCE and kind != Kind.SYNC:
+                if repeated and answer.payload[1] == self._sequence:
+                    raise LinkError(f"the answer of the board on {self.port} to {kind.name} was lost; ask again")
+                raise LinkError(f"the board on {self.port} was reset or is used by another host: it lost the sequence")
+            return status, answer.payload[1:]
+        raise LinkError(
+            f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
+        )
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._serial.close()
+
+    def _write(self, wire: bytes) -> None:
+        try:
+            self._serial.write(wire)
+        except (serial.SerialException, OSError) as error:
+            raise LinkError(f"the board on {self.port} went away while it was written to: {error}") from error
+
+    def _await(self, kind: Kind, sequence: int) -> Frame | None:
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline:
+            while DELIMITER in self._received:
+                stuffed, _, rest = self._received.partition(bytes([DELIMITER]))
+                self._received = bytearray(rest)
+                frame = decode(bytes(stuffed)) if stuffed else None
+                if frame is not None and (frame.kind, frame.sequence) == (kind | REPLY, sequence):
+                    return frame
+            try:
+                self._received += self._serial.read(max(1, self._serial.in_waiting))
+            except (serial.SerialException, OSError, TypeError) as error:
+                raise LinkError(f"the board on {self.port} went away while it was listened to: {error}") from error
+        return None

@@ -1,0 +1,113 @@
+// The Verilated SoC behind a pseudo-terminal: its rx and tx pins, bit by bit, at the divisor it was built with.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include "Vtop.h"
+#include "verilated.h"
+
+static volatile sig_atomic_t stopped = 0;
+static void stop(int) { stopped = 1; }
+
+static double now() {
+    timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) return fprintf(stderr, "usage: %s CYCLES_PER_BIT\n", argv[0]), 2;
+    const int divisor = atoi(argv[1]);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    signal(SIGTERM, stop);
+    signal(SIGINT, stop);
+
+    const int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (master < 0 || grantpt(master) || unlockpt(master)) return perror("pseudo-terminal"), 1;
+    const char *name = ptsname(master);
+    // Held open here as well, so that the terminal outlives each host that opens and closes it.
+    const int slave = open(name, O_RDWR | O_NOCTTY);
+    termios raw;
+    tcgetattr(slave, &raw);
+    cfmakeraw(&raw);
+    tcsetattr(slave, TCSANOW, &raw);
+    printf("%s\n", name);
+    fflush(stdout);
+
+    VerilatedContext context;
+    Vtop top{&context};
+    top.rx = 1;
+    top.rst = 0;
+    top.clk = 0;
+    auto tick = [&] {
+        top.clk = 1;
+        top.eval();
+        top.clk = 0;
+        top.eval();
+    };
+
+    unsigned char in[4096], out = 0;
+    int have = 0, at = 0;
+    unsigned sending = 0;          // frame bits still to go onto rx, least significant first
+    int send_bits = 0, send_timer = 0;
+    int receive_bits = 0, receive_timer = 0;
+    unsigned long long cycles = 0, quiet = 0;
+    double busy = 0;
+    while (!stopped) {
+        const double began = now();
+        const int burst = 20000;
+        for (int i = 0; i < burst; i++) {
+            if (send_timer == 0) {
+                if (send_bits == 0 && at < have) {
+                    sending = (in[at++] << 1) | 0x200;
+                    send_bits = 10;
+                }
+                if (send_bits) {
+                    top.rx = sending & 1;
+                    sending >>= 1;
+                    send_bits--;
+                    send_timer = divisor - 1;
+                    quiet = 0;
+                }
+            } else {
+                send_timer--;
+            }
+            tick();
+            if (receive_bits == 0) {
+                if (!top.tx) {
+                    receive_bits = 9;
+                    receive_timer = divisor + divisor / 2;
+                    out = 0;
+                }
+            } else if (--receive_timer == 0) {
+                receive_timer = divisor;
+                if (--receive_bits == 0) {
+                    while (write(master, &out, 1) < 0 && !stopped) usleep(100);
+                } else {
+                    out = (out >> 1) | (top.tx ? 0x80 : 0);
+                }
+                quiet = 0;
+            }
+            quiet++;
+        }
+        cycles += burst;
+        busy += now() - began;
+        if (at == have) {
+            at = 0;
+            const ssize_t got = read(master, in, sizeof in);
+            have = got > 0 ? got : 0;
+            // A frame may take millions of cycles to compute; only after those may simulated time stand still.
+            if (!have && quiet > 20000000ull) {
+                pollfd wait{master, POLLIN, 0};
+                poll(&wait, 1, 200);
+            }
+        }
+    }
+    fprintf(stderr, "%llu cycles, %.2f Mcycle/s\n", cycles, busy > 0 ? cycles / busy / 1e6 : 0.0);
+    return 0;
+}
