@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: test check clean
+.PHONY: test check bench clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -12,6 +12,12 @@ $(STAMP): pyproject.toml
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest
+
+bench: $(STAMP)
+	$(VENV)/bin/python benchmarks/virtual_board.py digits digits 445
+ifdef FASHION
+	$(VENV)/bin/python benchmarks/virtual_board.py fashion "$(FASHION)" 200
+endif
 
 check: $(STAMP)
 	$(VENV)/bin/ruff check .

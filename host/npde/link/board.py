@@ -107,17 +107,17 @@ class Board:
     def _answer(program, wire: NDArray[np.uint8]) -> Answer:
         grid = program.output
         size = value_bytes(grid.q.width)
-        values = wire[:, : grid.size * size].reshape(-1, size)
-        output = np.zeros(len(values), np.int64)
-        for place in range(size):
-            output |= values[:, place].astype(np.int64) << (8 * place)
-        output = (output << (64 - 8 * size)) >> (64 - 8 * size)
-        label = None
-        if program.argmax:
-            tail = wire[:, grid.size * size :].astype(np.int64)
-            label = sum(tail[:, i] << (8 * i) for i in range(tail.shape[1]))
+        unsigned = _little_endian(wire[:, : grid.size * size].reshape(-1, size))
+        output = (unsigned << (64 - 8 * size)) >> (64 - 8 * size)
+        label = _little_endian(wire[:, grid.size * size :]) if program.argmax else None
         return Answer(output.reshape(-1, *grid.shape), label)
 
     def close(self) -> None:
         """Give the port back."""
         self.session.close()
+
+
+def _little_endian(wire: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Rows of bytes, least significant first, to one integer each."""
+    shifts = 8 * np.arange(wire.shape[1], dtype=np.int64)
+    return np.bitwise_or.reduce(wire.astype(np.int64) << shifts, axis=1)

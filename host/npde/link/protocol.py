@@ -209,7 +209,7 @@ class Info:
         if len(block) != INFO.size + count * REGION.size:
             raise ValueError(f"an INFO block with {count} regions has {INFO.size + count * REGION.size} bytes, not {len(block)}")
         regions = tuple(Region(*REGION.unpack_from(block, INFO.size + i * REGION.size)) for i in range(count))
-        return cls(board.rstrip(b"\0").decode("ascii", "replace"), build, shape, *numbers, regions)
+        return cls(board.rstrip(b"\0").decode("ascii", "replace"), build, shape, *numbers, regions)  # type: ignore[call-arg]
 
 
 def value_bytes(width: int) -> int:

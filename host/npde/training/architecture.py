@@ -78,13 +78,13 @@ def build_program(architecture: Architecture, shape: tuple[int, int, int], class
         steps.append(step)
     pooled = ranged(field_bits[-1], architecture.pool_range)
     steps.append(Pool(kind="sum", size=architecture.pool_size or max(grid.height, grid.width), out=pooled))
-    weight = ranged(weight_bits[-1], architecture.dense_range)
-    finest = weight.frac + pooled.frac
+    dense = ranged(weight_bits[-1], architecture.dense_range)
+    finest = dense.frac + pooled.frac
     answer = ranged(ANSWER_BITS, architecture.answer_range)
     steps.append(
         Dense(
             out_channels=classes,
-            weight=weight,
+            weight=dense,
             bias=_bias(architecture.answer_range, finest),
             out=Q(ANSWER_BITS, min(answer.frac, finest)),
         )

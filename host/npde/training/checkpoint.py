@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,9 @@ def run_key(*parts: bytes) -> str:
 def save(path: Path, key: str, epoch: int, leaves: Sequence[NDArray]) -> None:
     """Write the state after ``epoch`` epochs, whole or not at all."""
     partial = path.with_name(path.name + ".partial")
+    arrays: dict[str, Any] = {f"leaf{i}": leaf for i, leaf in enumerate(leaves)}
     with partial.open("wb") as file:
-        np.savez(file, key=np.array(key), epoch=np.array(epoch), **{f"leaf{i}": leaf for i, leaf in enumerate(leaves)})
+        np.savez(file, key=np.array(key), epoch=np.array(epoch), **arrays)
     os.replace(partial, path)
 
 
