@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from npde import golden
 from npde.data import load_data
 from npde.link.board import Board

@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
-from npde.link.protocol import value_bytes
 
+from npde.link.protocol import value_bytes
 from npde_hdl.config import ConfigBus
 from npde_hdl.plan.plan import Plan, PooledStep
 from npde_hdl.readout.answer import Answer

@@ -4,9 +4,9 @@ from amaranth.back import verilog
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
+
 from npde.link.protocol import FRAME_BYTES, Info
 from npde.program import Program
-
 from npde_hdl import board as boards
 from npde_hdl.link.endpoint import Link
 from npde_hdl.pipeline import Pipeline

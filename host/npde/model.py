@@ -10,10 +10,9 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import ArrayLike, NDArray
 
+from npde import tensorfile
 from npde.errors import ProgramError
 from npde.fixed import Q
 from npde.program import Program
@@ -21,7 +20,6 @@ from npde.program.program import HASH_BYTES
 from npde.program.stability import check_stability
 
 FORMAT = "npde-model-1"
-LARGEST_FILE = 256 << 20
 
 
 class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +93,6 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file whole or not at all: safetensors with the program in its header."""
-        target = Path(path)
         tensors = {}
         for index, tensors_of_step in self.weights.items():
             tensors[f"{index}.kernel"] = tensors_of_step.kernel.astype(np.int32)
@@ -107,28 +104,13 @@ class Model:
             "notes": msgspec.json.encode(dict(self.notes)).decode(),
             "hash": self.content_hash.hex(),
         }
-        partial = target.with_name(target.name + ".partial")
-        safetensors.numpy.save_file(tensors, partial, metadata=header)
-        os.replace(partial, target)
+        tensorfile.write(path, header, tensors)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, force: bool = False) -> Model:
         """Read and check a model file; raises :class:`ProgramError` for whatever is wrong with it."""
         where = Path(path)
-        if not where.is_file():
-            raise ProgramError(f"no model file at {where}")
-        if where.stat().st_size > LARGEST_FILE:
-            raise ProgramError(f"{where} is larger than the {LARGEST_FILE >> 20} MiB a model file may have")
-        try:
-            with safetensors.safe_open(where, framework="numpy") as file:
-                header = file.metadata() or {}
-                if header.get("format") != FORMAT:
-                    raise ProgramError(f"{where} is not an {FORMAT} file")
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
-            if isinstance(error, ProgramError):
-                raise
-            raise ProgramError(f"{where} is not a readable model file: {error}") from error
+        header, tensors = tensorfile.read(where, FORMAT, "model file")
         model = cls._from_parts(where, header, tensors, force)
         if model.content_hash.hex() != header.get("hash"):
             raise ProgramError(f"{where} is damaged: its content does not have the hash it states")

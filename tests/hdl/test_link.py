@@ -9,6 +9,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
+
 from npde.link.frame import Frame, decode, encode
 from npde.link.protocol import FRAME_BYTES, REPLY, VERSION, Info, Kind, Region, Status
 from npde_hdl.link.endpoint import Link

@@ -9,6 +9,7 @@ import pytest
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+
 from npde import golden
 from npde.link.protocol import value_bytes
 from npde.model import Model, Weights

@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pytest
+
 from npde.data import IDX_FILES, load_data
 from npde.errors import DataError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+
 from npde import golden
 from npde.data import Dataset
 from npde.errors import ProgramError

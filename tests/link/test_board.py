@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from npde import golden
 from npde.data import load_data
 from npde.errors import LinkError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npde.errors import FitError
-
 from npde_hdl.board.family import Cost
 
 

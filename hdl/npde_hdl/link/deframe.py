@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from npde.link.protocol import CRC_BYTES, FRAME_BYTES, OVERHEAD_BYTES
 
 HEADER = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
-from npde.link.protocol import Info
 
+from npde.link.protocol import Info
 from npde_hdl.config import ConfigBus
 from npde_hdl.link.deframe import Deframer
 from npde_hdl.link.enframe import Enframer

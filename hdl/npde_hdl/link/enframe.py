@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from npde.link.protocol import CRC_BYTES
 
 DEPTH = 512
@@ -66,9 +67,10 @@ class Enframer(wiring.Component):
                     with m.Else():
                         m.d.sync += [byte.eq(self.items.payload.byte), shifter.eq(self.items.payload.byte), bits.eq(8)]
                         m.next = "PUT"
-            with m.State("CRC"), m.If(roomy):
-                m.d.sync += byte.eq(crc.crc.word_select(tail, 8))
-                m.next = "PUT"
+            with m.State("CRC"):
+                with m.If(roomy):
+                    m.d.sync += byte.eq(crc.crc.word_select(tail, 8))
+                    m.next = "PUT"
             with m.State("PUT"):
                 m.next = "NEXT"
                 with m.If(byte != 0):

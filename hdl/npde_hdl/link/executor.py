@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
 from npde.link.protocol import (
     COMMANDS,
     FRAME_BYTES,
@@ -19,7 +20,6 @@ from npde.link.protocol import (
     Kind,
     Status,
 )
-
 from npde_hdl.config import READ_LATENCY, ConfigBus
 from npde_hdl.link.enframe import Item
 

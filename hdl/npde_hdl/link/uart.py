@@ -51,8 +51,9 @@ class UartReceiver(wiring.Component):
 
         with m.FSM():
             # After a break or a framing error the line must come to rest before a start bit counts.
-            with m.State("SETTLE"), m.If(line):
-                m.next = "REST"
+            with m.State("SETTLE"):
+                with m.If(line):
+                    m.next = "REST"
             with m.State("REST"):
                 m.d.sync += [timer.eq(self.divisor // 2 - 1), place.eq(0)]
                 with m.If(~line):
@@ -101,8 +102,9 @@ class UartTransmitter(wiring.Component):
         timer, left = Signal(range(self.divisor)), Signal(range(BITS + 1))
         bits = Signal(BITS, init=(1 << BITS) - 1)
         m.d.comb += [self.tx.eq(bits[0]), self.bytes.ready.eq(left == 0)]
-        with m.If(left == 0), m.If(self.bytes.valid):
-            m.d.sync += [bits.eq(Cat(C(0, 1), self.bytes.payload, C(1, 1))), left.eq(BITS), timer.eq(self.divisor - 1)]
+        with m.If(left == 0):
+            with m.If(self.bytes.valid):
+                m.d.sync += [bits.eq(Cat(C(0, 1), self.bytes.payload, C(1, 1))), left.eq(BITS), timer.eq(self.divisor - 1)]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
         with m.Else():

@@ -8,7 +8,6 @@ from dataclasses import replace
 from npde.errors import FitError, ProgramError
 from npde.link.packing import Fold, Packing
 from npde.program import Dense, Grid, Pool, Program, Stencil
-
 from npde_hdl.board import Board
 from npde_hdl.board.family import FAMILIES, Cost, Family
 from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts

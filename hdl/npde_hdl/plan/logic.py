@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from npde.link.packing import Packing
 from npde.program import Grid, Pool
-
 from npde_hdl.board.family import Cost
 
 LINK_COST = {"ice40": Cost(luts=1000, brams=5), "ecp5": Cost(luts=1100, brams=4)}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from npde.link.packing import Packing
 from npde.link.protocol import Region, value_bytes
 from npde.program import Grid, Pool, Program
-
 from npde_hdl.board.family import Cost
 from npde_hdl.readout.pool import CYCLES
 

@@ -6,8 +6,8 @@ from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from npde.program import Grid, Pool
 
+from npde.program import Grid, Pool
 from npde_hdl.stencil.reaction import clamped, rescaled
 
 CYCLES = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from npde.link.packing import SETTLE, Packing
 
+from npde.link.packing import SETTLE, Packing
 from npde_hdl.primitive.product import Products
 from npde_hdl.stencil.line_buffer import Beat
 

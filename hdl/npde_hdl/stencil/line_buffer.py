@@ -6,8 +6,8 @@ from amaranth.hdl import Const, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from npde.link.packing import Fold, Packing
 
+from npde.link.packing import Fold, Packing
 from npde_hdl.stencil.reach import Reach
 
 

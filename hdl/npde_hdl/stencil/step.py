@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth.hdl import Module, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
-from npde.link.packing import Packing
 
+from npde.link.packing import Packing
 from npde_hdl.config import ConfigBus
 from npde_hdl.stencil.lanes import Lanes
 from npde_hdl.stencil.line_buffer import LineBuffer

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
+from npde import tensorfile
 from npde.equation.reaction_diffusion import isotropic_laplacian
 from npde.errors import ProgramError
-from npde.model import LARGEST_FILE, Preprocess
+from npde.model import Preprocess
 from npde.program import MOORE, Program, Stencil
 from npde.training.recipe import Recipe
 
@@ -49,8 +48,6 @@ class FloatModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all: arrays and a text header, nothing that executes."""
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
         header = {
             "format": FORMAT,
             "program": self.program.encode().decode(),
@@ -59,30 +56,21 @@ class FloatModel:
             "notes": msgspec.json.encode(dict(self.notes)).decode(),
         }
         tensors = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in self.tensors.items()}
-        safetensors.numpy.save_file(tensors, partial, metadata=header)
-        os.replace(partial, target)
+        tensorfile.write(path, header, tensors)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FloatModel:
         """Read and check such a file; raises :class:`ProgramError` for whatever is wrong with it."""
         where = Path(path)
-        if not where.is_file():
-            raise ProgramError(f"no float parameter file at {where}")
-        if where.stat().st_size > LARGEST_FILE:
-            raise ProgramError(f"{where} is larger than the {LARGEST_FILE >> 20} MiB a parameter file may have")
+        header, tensors = tensorfile.read(where, FORMAT, "float parameter file")
         try:
-            with safetensors.safe_open(where, framework="numpy") as file:
-                header = file.metadata() or {}
-                if header.get("format") != FORMAT:
-                    raise ProgramError(f"{where} is not an {FORMAT} file")
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             preprocess = msgspec.json.decode(header.get("preprocess", ""), type=Preprocess)
             recipe = msgspec.json.decode(header.get("recipe", ""), type=Recipe)
             notes = msgspec.json.decode(header.get("notes", "{}"), type=dict[str, str])
-        except (safetensors.SafetensorError, msgspec.DecodeError, OSError, ValueError, TypeError) as error:
+        except (msgspec.DecodeError, ValueError) as error:
             if isinstance(error, ProgramError):
                 raise
-            raise ProgramError(f"{where} is not a readable parameter file: {error}") from error
+            raise ProgramError(f"{where} is not a readable float parameter file: {error}") from error
         return cls(Program.decode(header.get("program", "")), tensors, preprocess, recipe, notes)
 
 
