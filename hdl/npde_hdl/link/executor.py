@@ -143,19 +143,20 @@ class Executor(wiring.Component):
                 m.d.sync += [beat.eq(0), status.eq(Status.OK)]
                 with m.If(fresh & (self.read != self.limit)):
                     m.next = "HEAD"
-            with m.State("HEAD"), m.If(fresh):
-                consume()
-                m.d.sync += beat.eq(beat + 1)
-                with m.Switch(beat):
-                    with m.Case(0):
-                        m.d.sync += left.eq(self.data)
-                    with m.Case(1):
-                        m.d.sync += left.eq(Cat(left[:8], self.data))
-                    with m.Case(2):
-                        m.d.sync += kind.eq(self.data)
-                    with m.Case(3):
-                        m.d.sync += [sequence.eq(self.data), beat.eq(0)]
-                        m.next = "JUDGE"
+            with m.State("HEAD"):
+                with m.If(fresh):
+                    consume()
+                    m.d.sync += beat.eq(beat + 1)
+                    with m.Switch(beat):
+                        with m.Case(0):
+                            m.d.sync += left.eq(self.data)
+                        with m.Case(1):
+                            m.d.sync += left.eq(Cat(left[:8], self.data))
+                        with m.Case(2):
+                            m.d.sync += kind.eq(self.data)
+                        with m.Case(3):
+                            m.d.sync += [sequence.eq(self.data), beat.eq(0)]
+                            m.next = "JUDGE"
 
             with m.State("JUDGE"):
                 fits = Signal()
@@ -175,25 +176,27 @@ class Executor(wiring.Component):
                         m.d.sync += status.eq(Status.UNKNOWN)
                     with m.Elif(~fits):
                         m.d.sync += status.eq(Status.LENGTH)
-                    with m.Else(), m.Switch(kind):
-                        with m.Case(Kind.READ, Kind.WRITE):
-                            m.next = "REGION"
-                        with m.Case(Kind.PUSH, Kind.PULL):
-                            m.next = "ADDRESS"
-                        with m.Case(Kind.COMMIT):
-                            drop_streams()
-                            m.d.sync += address.eq(0)
-                            m.next = "COMMIT"
-                        with m.Case(Kind.RESET):
-                            drop_streams()
-                        with m.Case(Kind.SYNC):
-                            m.next = "REPLY"
+                    with m.Else():
+                        with m.Switch(kind):
+                            with m.Case(Kind.READ, Kind.WRITE):
+                                m.next = "REGION"
+                            with m.Case(Kind.PUSH, Kind.PULL):
+                                m.next = "ADDRESS"
+                            with m.Case(Kind.COMMIT):
+                                drop_streams()
+                                m.d.sync += address.eq(0)
+                                m.next = "COMMIT"
+                            with m.Case(Kind.RESET):
+                                drop_streams()
+                            with m.Case(Kind.SYNC):
+                                m.next = "REPLY"
 
-            with m.State("REGION"), m.If(fresh):
-                consume()
-                drop_streams()
-                m.d.sync += region.eq(self.data)
-                m.next = "ADDRESS"
+            with m.State("REGION"):
+                with m.If(fresh):
+                    consume()
+                    drop_streams()
+                    m.d.sync += region.eq(self.data)
+                    m.next = "ADDRESS"
             with m.State("ADDRESS"):
                 m.d.comb += self.flush.eq(configuring)
                 with m.If(fresh):
@@ -301,21 +304,24 @@ class Executor(wiring.Component):
                         m.d.sync += beat.eq(0)
                         m.next = "END"
                         with m.Switch(status):
-                            with m.Case(Status.OK), m.Switch(kind):
-                                with m.Case(Kind.SYNC):
-                                    m.next = "NONCE"
-                                with m.Case(Kind.IDENTIFY, Kind.STATUS, Kind.PUSH, Kind.PULL):
-                                    m.next = "FIXED"
-                                with m.Case(Kind.READ):
-                                    m.next = "FETCH"
+                            with m.Case(Status.OK):
+                                with m.Switch(kind):
+                                    with m.Case(Kind.SYNC):
+                                        m.next = "NONCE"
+                                    with m.Case(Kind.IDENTIFY, Kind.STATUS, Kind.PUSH, Kind.PULL):
+                                        m.next = "FIXED"
+                                    with m.Case(Kind.READ):
+                                        m.next = "FETCH"
                             with m.Case(Status.SEQUENCE, Status.POSITION):
                                 m.next = "FIXED"
 
             with m.State("NONCE"):
-                with m.If(left == 0), m.If(send(VERSION)):
-                    m.next = "END"
-                with m.Elif(fresh), m.If(send(self.data)):
-                    consume()
+                with m.If(left == 0):
+                    with m.If(send(VERSION)):
+                        m.next = "END"
+                with m.Elif(fresh):
+                    with m.If(send(self.data)):
+                        consume()
 
             # Answers of known length, picked byte by byte.
             with m.State("FIXED"):
@@ -326,12 +332,13 @@ class Executor(wiring.Component):
                     with m.If(last):
                         m.d.sync += beat.eq(0)
                         m.next = "END"
-                        with m.If(status == Status.OK), m.Switch(kind):
-                            with m.Case(Kind.PULL):
-                                m.next = "ANSWER"
-                            with m.Case(Kind.IDENTIFY):
-                                m.d.sync += address.eq(0)
-                                m.next = "WAIT"
+                        with m.If(status == Status.OK):
+                            with m.Switch(kind):
+                                with m.Case(Kind.PULL):
+                                    m.next = "ANSWER"
+                                with m.Case(Kind.IDENTIFY):
+                                    m.d.sync += address.eq(0)
+                                    m.next = "WAIT"
                 fields = {
                     Kind.PUSH: position_in,
                     Kind.STATUS: Cat(flags, self.dropped, position_in, produced, ended),
@@ -340,27 +347,30 @@ class Executor(wiring.Component):
                 }
                 with m.If(status == Status.SEQUENCE):
                     m.d.comb += [byte.eq(Mux(beat[0], 0, expected)), last.eq(beat[0])]
-                with m.Else(), m.Switch(kind):
-                    for of, value in fields.items():
-                        with m.Case(of):
-                            m.d.comb += [byte.eq(value.word_select(beat, 8)), last.eq(beat == len(value) // 8 - 1)]
+                with m.Else():
+                    with m.Switch(kind):
+                        for of, value in fields.items():
+                            with m.Case(of):
+                                m.d.comb += [byte.eq(value.word_select(beat, 8)), last.eq(beat == len(value) // 8 - 1)]
 
             with m.State("WAIT"):
                 m.next = "IDENTITY"
-            with m.State("IDENTITY"), m.If(send(identity_read.data)):
-                m.d.sync += address.eq(address + 1)
-                m.next = "WAIT"
-                with m.If(address == len(identity) - 1):
-                    m.next = "END"
+            with m.State("IDENTITY"):
+                with m.If(send(identity_read.data)):
+                    m.d.sync += address.eq(address + 1)
+                    m.next = "WAIT"
+                    with m.If(address == len(identity) - 1):
+                        m.next = "END"
 
             with m.State("ANSWER"):
                 with m.If((ahead == 0) | (count == 0) | (left == 0)):
                     m.next = "END"
                 with m.Else():
                     m.next = "ANSWER_BYTE"
-            with m.State("ANSWER_BYTE"), m.If(send(kept_read.data)):
-                m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
-                m.next = "ANSWER"
+            with m.State("ANSWER_BYTE"):
+                with m.If(send(kept_read.data)):
+                    m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
+                    m.next = "ANSWER"
 
             with m.State("FETCH"):
                 m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
@@ -375,8 +385,9 @@ class Executor(wiring.Component):
                 with m.If(shifts == word_bytes):
                     m.d.sync += address.eq(address + 1)
                     m.next = "FETCH"
-                with m.Else(), m.If(send(word[:8])):
-                    m.d.sync += [word.eq(word >> 8), shifts.eq(shifts + 1), left.eq(left - 1)]
+                with m.Else():
+                    with m.If(send(word[:8])):
+                        m.d.sync += [word.eq(word >> 8), shifts.eq(shifts + 1), left.eq(left - 1)]
 
             with m.State("END"):
                 m.d.comb += [item.end.eq(1), self.items.valid.eq(1)]
