@@ -76,7 +76,11 @@ class Pipeline(wiring.Component):
         m.submodules.answer = answer = Answer(plan.program.output, plan.program.argmax)
         connect(m, self._refolded(m, source, answer.values, "answer_refold"), answer.values)
         connect(m, answer.bytes, flipped(self.answers))
-        m.d.comb += self.config.read_data.eq(read_data)
+        # Every region's word meets here, from all over the device; the bus has a cycle to spare for a register,
+        # which must run while the pipeline is held in reset.
+        gathered = Signal(plan.bus_width, reset_less=True)
+        m.d.sync += gathered.eq(read_data)
+        m.d.comb += self.config.read_data.eq(gathered)
         return m
 
     @staticmethod

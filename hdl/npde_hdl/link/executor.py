@@ -45,7 +45,7 @@ class Executor(wiring.Component):
     samples, answers : Out(stream.Signature(8)), In(stream.Signature(8))
         The pipeline's two streams.
     flush : Out(1)
-        Empties the pipeline.
+        Empties the pipeline, from a register; no answer is taken meanwhile.
     """
 
     def __init__(self, info: Info, config_width: int):
@@ -74,6 +74,9 @@ class Executor(wiring.Component):
         region, address, count = Signal(8), Signal(16), Signal(16)
         committed, fresh = Signal(), Signal()
         m.d.sync += fresh.eq(1)
+        # What fans out to the whole pipeline leaves from registers, all of them one cycle late.
+        flush, select, write = Signal(), Signal(), Signal()
+        m.d.sync += [self.flush.eq(flush), self.config.select.eq(select), self.config.write.eq(write)]
 
         def consume():
             """Step over the byte in ``data``."""
@@ -87,7 +90,7 @@ class Executor(wiring.Component):
         kept_write, kept_read = kept.write_port(), kept.read_port(transparent_for=())
         ahead = Signal(16)  # answer bytes at and behind ``address``
         m.d.comb += [
-            self.answers.ready.eq((level != info.answers) & ~pulling & ~self.flush),
+            self.answers.ready.eq((level != info.answers) & ~pulling & ~flush & ~self.flush),
             kept_write.addr.eq(produced),
             kept_write.data.eq(self.answers.payload),
             kept_write.en.eq(self.answers.valid & self.answers.ready),
@@ -120,11 +123,11 @@ class Executor(wiring.Component):
                     m.d.comb += [depth.eq(memory_region.depth), word_bytes.eq(memory_region.word_bytes)]
         configuring = (kind == Kind.READ) | (kind == Kind.WRITE)
         in_region = Signal()
-        m.d.comb += [
+        m.d.comb += in_region.eq(address < depth)  # a region that does not exist has depth zero
+        m.d.sync += [
             self.config.region.eq(region),
             self.config.address.eq(address),
             self.config.write_data.eq(word),
-            in_region.eq(address < depth),  # a region that does not exist has depth zero
         ]
 
         item = self.items.payload
@@ -135,7 +138,7 @@ class Executor(wiring.Component):
             return self.items.ready
 
         def drop_streams():
-            m.d.comb += self.flush.eq(1)
+            m.d.comb += flush.eq(1)
             m.d.sync += [position_in.eq(0), produced.eq(0), level.eq(0), running.eq(0), cycles.eq(0), ended.eq(0)]
 
         with m.FSM():
@@ -198,7 +201,7 @@ class Executor(wiring.Component):
                     m.d.sync += region.eq(self.data)
                     m.next = "ADDRESS"
             with m.State("ADDRESS"):
-                m.d.comb += self.flush.eq(configuring)
+                m.d.comb += flush.eq(configuring)
                 with m.If(fresh):
                     consume()
                     m.d.sync += [address.eq(Cat(address[8:], self.data)), beat.eq(beat + 1)]
@@ -212,7 +215,7 @@ class Executor(wiring.Component):
                             with m.Case(Kind.PUSH):
                                 m.next = "PUSH_AT"
             with m.State("COUNT"):
-                m.d.comb += self.flush.eq(configuring)
+                m.d.comb += flush.eq(configuring)
                 with m.If(fresh):
                     consume()
                     m.d.sync += [count.eq(Cat(count[8:], self.data)), beat.eq(beat + 1)]
@@ -223,7 +226,7 @@ class Executor(wiring.Component):
                 m.d.comb += pulling.eq(1)
                 m.next = "REPLY"
                 with m.If(kind == Kind.READ):
-                    m.d.comb += self.flush.eq(1)
+                    m.d.comb += flush.eq(1)
                     with m.If(~in_region):
                         m.d.sync += status.eq(Status.RANGE)
                 with m.Elif(ahead > level):
@@ -232,7 +235,7 @@ class Executor(wiring.Component):
                     m.d.sync += level.eq(ahead)
 
             with m.State("GATHER"):
-                m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
+                m.d.comb += [select.eq(1), flush.eq(1)]
                 m.d.sync += shifts.eq(0)
                 with m.If(left == 0):
                     m.next = "REPLY"
@@ -245,9 +248,9 @@ class Executor(wiring.Component):
                 with m.Else():
                     m.next = "SHIFT_IN"
             with m.State("SHIFT_IN"):
-                m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
+                m.d.comb += [select.eq(1), flush.eq(1)]
                 with m.If(shifts == self.config_width // 8):
-                    m.d.comb += self.config.write.eq(1)
+                    m.d.comb += write.eq(1)
                     m.d.sync += address.eq(address + 1)
                     m.next = "GATHER"
                 with m.Elif((shifts >= word_bytes) | fresh):
@@ -373,15 +376,15 @@ class Executor(wiring.Component):
                     m.next = "ANSWER"
 
             with m.State("FETCH"):
-                m.d.comb += [self.config.select.eq(1), self.flush.eq(1)]
+                m.d.comb += [select.eq(1), flush.eq(1)]
                 m.d.sync += [beat.eq(beat + 1), shifts.eq(0)]
                 with m.If(~in_region | (count == 0) | (left < self.config_width // 8)):
                     m.next = "END"
-                with m.Elif(beat == READ_LATENCY):
+                with m.Elif(beat == READ_LATENCY + 1):
                     m.d.sync += [word.eq(self.config.read_data), beat.eq(0), count.eq(count - 1)]
                     m.next = "SHIFT_OUT"
             with m.State("SHIFT_OUT"):
-                m.d.comb += self.flush.eq(1)
+                m.d.comb += flush.eq(1)
                 with m.If(shifts == word_bytes):
                     m.d.sync += address.eq(address + 1)
                     m.next = "FETCH"
