@@ -1,0 +1,56 @@
+"""The SoC on a real board: its pins, its clock, and a reset that outlasts the configuration."""
+
+from __future__ import annotations
+
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
+from amaranth.lib import io
+from amaranth.lib.cdc import ResetSynchronizer
+
+from npde_hdl.board import Board
+from npde_hdl.build.pll import ecp5_dividers, ecp5_pll, ice40_dividers, ice40_pll
+from npde_hdl.plan import Plan
+from npde_hdl.soc import SoC
+
+SETTLING = 15e-6
+"""Seconds after configuration in which an iCE40's block RAMs still read as zero (Lattice TN1250)."""
+
+
+class Top(Elaboratable):
+    """Takes the oscillator and the UART from the platform, everything else from the plan."""
+
+    def __init__(self, plan: Plan, board: Board):
+        self.plan, self.board = plan, board
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = ClockDomain()
+        m.domains.settle = ClockDomain(reset_less=True)
+        m.d.comb += m.domains.settle.clk.eq(m.domains.sync.clk)
+
+        locked = Signal()
+        pin = platform.request(platform.default_clk, dir="-")
+        if self.board.pll == "pad":
+            source = pin.io
+        else:
+            m.submodules.oscillator = oscillator = io.Buffer("i", pin)
+            source = oscillator.i
+        if self.board.family == "ice40":
+            dividers = ice40_dividers(self.board.oscillator, self.plan.clock)
+            m.submodules.pll = ice40_pll(dividers, source, locked, pad=self.board.pll == "pad")
+        else:
+            m.submodules.pll = ecp5_pll(ecp5_dividers(self.board.oscillator, self.plan.clock), source, locked)
+
+        waiting = Signal(range(int(self.plan.clock * SETTLING) + 2), init=int(self.plan.clock * SETTLING) + 1)
+        with m.If((waiting != 0) & locked):
+            m.d.settle += waiting.eq(waiting - 1)
+        m.submodules.reset = ResetSynchronizer((waiting != 0) | ~locked, domain="sync")
+
+        uart = platform.request("uart", dir={"rx": "-", "tx": "-"} | dict.fromkeys(self.board.uart_idle, "-"))
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.submodules.soc = soc = SoC(self.plan)
+        m.d.comb += [soc.rx.eq(rx.i), tx.o.eq(soc.tx)]
+        for name in self.board.high:
+            m.submodules[name] = driver = io.Buffer("o", platform.request(name, dir="-"))
+            m.d.comb += driver.o.eq(Const(1))
+        return m
