@@ -7,20 +7,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from npde import golden
 from npde.data import load_data
 from npde.link.board import Board
-from npde.model import Model
+from npde.models import load_model
 from npde_sim.virtual import VirtualBoard
 
 
 def main(name: str, source: str, count: str) -> None:
     """Infer the first ``count`` test samples over the wire and compare every output integer."""
-    model = Model.load(Path(__file__).parents[1] / "examples" / "models" / f"{name}.npde")
+    model = load_model(name)
     data = load_data(source)
     samples, labels = data.test_x[: int(count)], data.test_y[: int(count)]
     with VirtualBoard(model.program, "icebreaker") as virtual:

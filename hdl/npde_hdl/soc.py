@@ -64,7 +64,7 @@ class SoC(wiring.Component):
         info = self.info
         m.submodules.link = link = Link(
             info,
-            divisor=self.plan.clock // self.plan.baud,
+            divisor=self.plan.divisor,
             config_width=self.plan.bus_width,
         )
         flush = Signal()

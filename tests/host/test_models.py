@@ -6,7 +6,7 @@ from npde.data import load_data
 from npde.model import Model
 from npde.training.learn import golden_accuracy
 
-MODELS = Path(__file__).parents[2] / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "host" / "npde" / "models"
 
 
 def test_the_digits_model_reads_98_of_100_test_digits():

@@ -18,7 +18,7 @@ from npde.link.session import Session
 from npde.model import Model
 from npde_sim.virtual import VirtualBoard
 
-MODELS = Path(__file__).parents[2] / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "host" / "npde" / "models"
 
 
 @pytest.fixture(scope="module")

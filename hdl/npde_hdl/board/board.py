@@ -12,42 +12,47 @@ from npde_hdl.board.family import Cost
 class Board:
     """``clock`` in hertz is what the pipeline runs at, made from the ``oscillator``; ``baud`` the default bit rate.
 
-    ``device`` and ``package`` are what place-and-route is told; ``rx``, ``tx`` and ``clk`` are its
-    names for the pins. ``budget`` is everything on the device.
+    ``platform`` is the amaranth-boards class that knows the pins, ``pll`` whether an iCE40's PLL sits
+    on the clock's ``pad`` or in the ``core``, ``high`` the platform's pins to hold high, ``loader``
+    openFPGALoader's name for the board, ``synthesis`` Yosys options, ``budget`` everything on the device.
     """
 
     name: str
     title: str
     family: str
-    device: str
-    package: str
+    platform: str
+    pll: str
+    loader: str
+    synthesis: str
     oscillator: int
     clock: int
     baud: int
-    clk: str
-    rx: str
-    tx: str
     budget: Cost
+    high: tuple[str, ...] = ()
 
 
 BOARDS = {
     board.name: board
     for board in (
         Board(
-            "icebreaker", "iCEBreaker (iCE40 UP5K)", "ice40", "up5k", "sg48",
-            12_000_000, 24_000_000, 3_000_000, "35", "6", "9", Cost(5280, 8, 30, 4),
+            "icebreaker", "iCEBreaker (iCE40 UP5K)", "ice40",
+            "amaranth_boards.icebreaker:ICEBreakerPlatform", "pad", "ice40_generic", "-abc9 -device u",
+            12_000_000, 24_000_000, 3_000_000, Cost(5280, 8, 30, 4),
         ),
         Board(
-            "hx8k", "iCE40-HX8K breakout", "ice40", "hx8k", "ct256",
-            12_000_000, 48_000_000, 3_000_000, "J3", "B10", "B12", Cost(7680, 0, 32, 0),
+            "hx8k", "iCE40-HX8K breakout", "ice40",
+            "amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform", "core", "ice40_generic", "-abc9 -device hx",
+            12_000_000, 48_000_000, 3_000_000, Cost(7680, 0, 32, 0),
         ),
         Board(
-            "ulx3s-25f", "ULX3S (ECP5 LFE5U-25F)", "ecp5", "25k", "CABGA381",
-            25_000_000, 75_000_000, 3_000_000, "G2", "M1", "L4", Cost(24288, 28, 56, 0),
+            "ulx3s-25f", "ULX3S (ECP5 LFE5U-25F)", "ecp5",
+            "amaranth_boards.ulx3s:ULX3S_25F_Platform", "core", "ulx3s", "-nodsp",
+            25_000_000, 80_000_000, 3_000_000, Cost(24288, 28, 56, 0),
         ),
         Board(
-            "ulx3s-85f", "ULX3S (ECP5 LFE5U-85F)", "ecp5", "85k", "CABGA381",
-            25_000_000, 75_000_000, 3_000_000, "G2", "M1", "L4", Cost(83640, 156, 208, 0),
+            "ulx3s-85f", "ULX3S (ECP5 LFE5U-85F)", "ecp5",
+            "amaranth_boards.ulx3s:ULX3S_85F_Platform", "core", "ulx3s", "-nodsp",
+            25_000_000, 80_000_000, 3_000_000, Cost(83640, 156, 208, 0),
         ),
     )
 }  # fmt: skip

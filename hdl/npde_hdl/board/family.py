@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass, fields
 
 
+KINDS = ("logic cells", "multiplier blocks", "block RAMs", "single-port RAMs")
+"""What a device has of each, in the words of every report."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Logic cells (a LUT4 and a flip-flop), multiplier blocks, block RAMs, single-port RAMs."""
@@ -18,6 +22,10 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
+    def as_dict(self) -> dict[str, int]:
+        """The counts by kind, as reports name them."""
+        return dict(zip(KINDS, (self.luts, self.dsps, self.brams, self.sprams), strict=True))
+
     def fits(self, budget: Cost) -> bool:
         """Whether nothing exceeds ``budget``."""
         return all(getattr(self, f.name) <= getattr(budget, f.name) for f in fields(self))
@@ -29,6 +37,7 @@ class Family:
 
     ``aspects``: the legal (depth, width) of one block RAM. ``products_per_dsp``: signed products of
     8×8 bits (and, second, of up to 18×18 bits) one multiplier block forms. ``spram``: (depth, width).
+    ``cells``: nextpnr's name for each of :data:`KINDS`.
     """
 
     name: str
@@ -36,6 +45,7 @@ class Family:
     products_per_dsp: tuple[int, int]
     spram: tuple[int, int] | None
     dsp_kind: str
+    cells: dict[str, str]
 
     def brams(self, depth: int, width: int) -> int:
         """Block RAMs of a ``depth × width`` memory at the best single aspect."""
@@ -60,6 +70,7 @@ FAMILIES = {
         (2, 1),
         (16384, 16),
         "ice40_mac16",
+        dict(zip(KINDS, ("ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM", "ICESTORM_SPRAM"), strict=True)),
     ),
     "ecp5": Family(
         "ecp5",
@@ -67,5 +78,6 @@ FAMILIES = {
         (1, 1),
         None,
         "ecp5_mult18",
+        dict(zip(KINDS, ("TRELLIS_COMB", "MULT18X18D", "DP16KD"), strict=False)),
     ),
 }

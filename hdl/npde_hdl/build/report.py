@@ -10,8 +10,6 @@ import msgspec
 from npde.errors import BuildError
 from npde_hdl.board import FAMILIES, Board
 
-DOMAIN = "sync"
-
 
 class Used(msgspec.Struct, frozen=True):
     """How many of a device's cells of one kind."""
@@ -21,13 +19,14 @@ class Used(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """``clock`` and ``fmax`` in hertz; ``resources`` by kind; ``seconds`` by stage; ``bitstream`` a file name."""
+    """``clock`` and ``fmax`` in hertz; ``resources`` used and ``predicted`` by kind; ``seconds`` by stage; ``bitstream`` a file name."""
 
     board: str
     program: str
     clock: int
     fmax: float
     resources: dict[str, Used]
+    predicted: dict[str, int]
     seconds: dict[str, float]
     seed: int
     bitstream: str

@@ -24,8 +24,6 @@ class Top(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = ClockDomain()
-        m.domains.settle = ClockDomain(reset_less=True)
-        m.d.comb += m.domains.settle.clk.eq(m.domains.sync.clk)
 
         locked = Signal()
         pin = platform.request(platform.default_clk, dir="-")
@@ -40,12 +38,13 @@ class Top(Elaboratable):
         else:
             m.submodules.pll = ecp5_pll(ecp5_dividers(self.board.oscillator, self.plan.clock), source, locked)
 
-        waiting = Signal(range(int(self.plan.clock * SETTLING) + 2), init=int(self.plan.clock * SETTLING) + 1)
+        settling = int(self.plan.clock * SETTLING) + 1
+        waiting = Signal(range(settling + 1), init=settling, reset_less=True)
         with m.If((waiting != 0) & locked):
-            m.d.settle += waiting.eq(waiting - 1)
+            m.d.sync += waiting.eq(waiting - 1)
         m.submodules.reset = ResetSynchronizer((waiting != 0) | ~locked, domain="sync")
 
-        uart = platform.request("uart", dir={"rx": "-", "tx": "-"} | dict.fromkeys(self.board.uart_idle, "-"))
+        uart = platform.request("uart", dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.submodules.soc = soc = SoC(self.plan)

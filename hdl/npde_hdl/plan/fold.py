@@ -9,7 +9,7 @@ from npde.errors import FitError, ProgramError
 from npde.link.packing import Fold, Packing
 from npde.program import Dense, Grid, Pool, Program, Stencil
 from npde_hdl.board import Board
-from npde_hdl.board.family import FAMILIES, Cost, Family
+from npde_hdl.board.family import FAMILIES, KINDS, Cost, Family
 from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts
 from npde_hdl.plan.plan import Plan, PooledStep, WeightedStep
 from npde_hdl.stencil.line_buffer import words_for
@@ -19,7 +19,7 @@ Choice = WeightedStep | PooledStep
 
 MOST_LANES = 64
 PATIENCE = 1.125
-NAMES = {"luts": "logic cells", "dsps": "multiplier blocks", "brams": "block RAMs", "sprams": "single-port RAMs"}
+NAMES = dict(zip(("luts", "dsps", "brams", "sprams"), KINDS, strict=True))
 
 
 def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: int | None = None) -> Plan:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from npde.errors import FitError
 from npde.link.packing import Packing
 from npde.link.protocol import Region, value_bytes
 from npde.program import Grid, Pool, Program
 from npde_hdl.board.family import Cost
 from npde_hdl.readout.pool import CYCLES
+
+BAUD_TOLERANCE = 0.02
+"""Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
+LEAST_DIVISOR = 4
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,14 @@ class Plan:
     steps: tuple[WeightedStep | PooledStep, ...]
     cost: Cost
 
+    def __post_init__(self) -> None:
+        made = self.clock / self.divisor if self.divisor >= LEAST_DIVISOR else 0
+        if abs(made - self.baud) > self.baud * BAUD_TOLERANCE:
+            raise FitError(
+                f"a clock of {self.clock / 1e6:g} MHz makes no {self.baud:,} baud: whole cycles a bit give "
+                f"{self.clock / max(LEAST_DIVISOR, self.divisor):,.0f}; choose another baud or clock"
+            )
+
     @property
     def initiation_interval(self) -> int:
         """Cycles from frame to frame: the slowest step's."""
@@ -105,6 +118,11 @@ class Plan:
     def frames_per_second(self) -> float:
         """What the pipeline sustains at the plan's clock."""
         return self.clock / self.initiation_interval
+
+    @property
+    def divisor(self) -> int:
+        """Clock cycles a bit takes on the UART."""
+        return round(self.clock / self.baud)
 
     @property
     def sample_bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ from npde.link.protocol import (
     Status,
     value_bytes,
 )
+from npde.link.port import resolve
 from npde.link.session import Session
 from npde.model import Model
 
@@ -28,11 +30,24 @@ BAUD = 3_000_000
 PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 
 
+COUNTERS = struct.Struct("<BHHHI")
+
+
+class Counters(NamedTuple):
+    """``holds_model`` 0 or 1; frames ``dropped``; bytes ``taken`` and ``produced`` modulo 65536; busy ``cycles``."""
+
+    holds_model: int
+    dropped: int
+    taken: int
+    produced: int
+    cycles: int
+
+
 class Board:
     """What answers on a serial port; ``info`` is what it says of itself, ``model`` what was loaded from here."""
 
-    def __init__(self, session: Session):
-        self.session = session
+    def __init__(self, session: Session, *, release: Callable[[], object] = lambda: None):
+        self.session, self._release = session, release
         reply = session.ask(Kind.IDENTIFY)
         try:
             self.info = Info.unpack(reply[1 + HASH_BYTES :])
@@ -42,8 +57,30 @@ class Board:
 
     @classmethod
     def open(cls, port: str, *, baud: int = BAUD) -> Board:
-        """The board on a device path; raises :class:`LinkError` when none answers there."""
-        return cls(Session(port, baud))
+        """The board on a device path, or ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`).
+
+        Raises :class:`LinkError` when none answers there.
+        """
+        path, release = resolve(port)
+        try:
+            return cls(Session(path, baud), release=release)
+        except BaseException:
+            release()
+            raise
+
+    @property
+    def held(self) -> bytes | None:
+        """The content hash of the model the board holds, whoever loaded it, or None."""
+        reply = self.session.ask(Kind.IDENTIFY)
+        return reply[1 : 1 + HASH_BYTES] if reply[0] else None
+
+    def status(self) -> Counters:
+        """The board's counters now."""
+        return Counters(*COUNTERS.unpack(self.session.ask(Kind.STATUS)))
+
+    def reset(self) -> None:
+        """Forget every sample and answer under way; the weights stay."""
+        self.session.ask(Kind.RESET)
 
     def load(self, model: Model) -> None:
         """Write the model's weights, read every word back, and commit its hash.
@@ -99,9 +136,11 @@ class Board:
     def _push(self, position: int, samples: bytes) -> int:
         at = position % POSITION_MODULUS
         status, reply = self.session.request(Kind.PUSH, struct.pack("<H", at) + samples)
-        if status != Status.OK:
+        taken = (int.from_bytes(reply[:2], "little") - at) % POSITION_MODULUS
+        # POSITION answers a PUSH that was carried out before, its answer lost: it says how far that one came.
+        if status not in (Status.OK, Status.POSITION) or taken > len(samples):
             raise LinkError(f"the board on {self.session.port} refused samples: {status.name}")
-        return (int.from_bytes(reply, "little") - at) % POSITION_MODULUS
+        return taken
 
     @staticmethod
     def _answer(program, wire: NDArray[np.uint8]) -> Answer:
@@ -113,8 +152,15 @@ class Board:
         return Answer(output.reshape(-1, *grid.shape), label)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Give the port back, and end a virtual board that was started for it."""
         self.session.close()
+        self._release()
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _little_endian(wire: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from npde.link.frame import Frame, decode, encode
 from npde.link.protocol import DELIMITER, REPLY, VERSION, Kind, Status
 
 PATIENCE = 1.0
-ATTEMPTS = 3
+ATTEMPTS = 4
 
 
 class Session:
@@ -31,7 +31,11 @@ class Session:
             raise LinkError(f"serial port {port} {reason if os.path.exists(port) else 'does not exist'}") from error
         self._received = bytearray()
         self._sequence = 0
-        self.synchronise()
+        try:
+            self.synchronise()
+        except BaseException:
+            self.close()
+            raise
 
     def synchronise(self) -> None:
         """End whatever garbage came before and agree on a sequence number."""
@@ -49,21 +53,29 @@ class Session:
         return reply
 
     def request(self, kind: Kind, payload: bytes = b"") -> tuple[Status, bytes]:
-        """Status and reply. Repeating is harmless: a request that was carried out is not carried out again."""
-        sequence, repeated = self._sequence, False
-        for _ in range(ATTEMPTS):
-            self._write(encode(Frame(kind, sequence, payload)))
+        """Status and reply; survives the loss of any frame on the way there or back.
+
+        A request whose answer was lost is found out of sequence when it is repeated, and is then asked
+        anew under the next number: every command may be carried out twice without harm (a ``PUSH`` is
+        refused the second time with the position it reached).
+        """
+        for attempt in range(ATTEMPTS):
+            sequence = self._sequence
+            self._write(bytes([DELIMITER]) * bool(attempt) + encode(Frame(kind, sequence, payload)))
             answer = self._await(kind, sequence)
             if answer is None or not answer.payload:
-                repeated = True
                 continue
-            status = Status(answer.payload[0])
-            self._sequence = (sequence + 1) & 255
-            if status == Status.SEQUENCE and kind != Kind.SYNC:
-                if repeated and answer.payload[1] == self._sequence:
-                    raise LinkError(f"the answer of the board on {self.port} to {kind.name} was lost; ask again")
+            try:
+                status = Status(answer.payload[0])
+            except ValueError:
+                raise LinkError(f"the board on {self.port} answered {kind.name} with an unknown status") from None
+            if status != Status.SEQUENCE or kind == Kind.SYNC:
+                self._sequence = (sequence + 1) & 255
+                return status, answer.payload[1:]
+            expected = answer.payload[1] if len(answer.payload) > 1 else -1
+            if not attempt or expected != (sequence + 1) & 255:
                 raise LinkError(f"the board on {self.port} was reset or is used by another host: it lost the sequence")
-            return status, answer.payload[1:]
+            self._sequence = expected
         raise LinkError(
             f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
         )

@@ -1,0 +1,130 @@
+"""Yosys, nextpnr and the packer, from $PATH or from the virtualenv, and what they say turned into a report."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from npde.errors import BuildError
+from npde_hdl import board as boards
+from npde_hdl.board import FAMILIES, Board
+from npde_hdl.build.report import Report, read_timing
+from npde_hdl.build.top import Top
+from npde_hdl.plan import Plan
+
+NAME = "npde"
+SUFFIX = {"ice40": "bin", "ecp5": "bit"}
+REPORT = "timing.json"
+SEEDS = 8
+
+
+def build(
+    plan: Plan, folder: str | os.PathLike[str], *, seeds: int = SEEDS, progress: Callable[[str], None] | None = None
+) -> Report:
+    """Synthesise, place, route and pack ``plan`` in ``folder``; the report lies there as ``report.json`` too.
+
+    Place-and-route is repeated with other seeds, at most ``seeds`` in all, until the clock is met.
+    ``progress`` is told the stage that begins. Raises :class:`BuildError` when a tool is missing or
+    fails, when the device is too small (which resource, by how much), or when no seed meets the clock.
+    """
+    board = boards.get(plan.board)
+    where = Path(folder)
+    where.mkdir(parents=True, exist_ok=True)
+    tell = progress or (lambda stage: None)
+    seconds: dict[str, float] = {}
+
+    tell("generating")
+    began = time.monotonic()
+    commands = _prepare(plan, board, where)
+    seconds["generate"] = time.monotonic() - began
+    synthesis, route, pack = commands
+
+    tell("synthesis")
+    seconds["synthesis"] = _run(synthesis, where, "npde.rpt")
+    seconds["place and route"] = 0.0
+    for seed in range(1, max(1, seeds) + 1):
+        tell(f"place and route, seed {seed}")
+        attempt = [route[0], "--seed", str(seed), *route[1:]]
+        try:
+            seconds["place and route"] += _run(attempt, where, "npde.tim")
+        except BuildError as error:
+            raise _too_large(plan, board, where / "npde.tim") or error from None
+        fmax, used = read_timing(where / REPORT, board)
+        if fmax >= plan.clock:
+            break
+    tell("packing")
+    seconds["pack"] = _run(pack, where, "npde.tim")
+    report = Report(
+        board=board.name, program=plan.program.name, clock=plan.clock, fmax=fmax, resources=used,
+        predicted=plan.cost.as_dict(), seconds={stage: round(s, 1) for stage, s in seconds.items()}, seed=seed,
+        bitstream=f"{NAME}.{SUFFIX[board.family]}",
+    )  # fmt: skip
+    (where / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    if not report.meets_timing:
+        raise BuildError(
+            f"timing is not met on {board.name}: {fmax / 1e6:.2f} MHz is the most after {seed} seed(s), "
+            f"the clock is {plan.clock / 1e6:g} MHz; plan with a slower clock or try more seeds"
+        )
+    return report
+
+
+def platform_of(board: Board):
+    """The amaranth-boards platform a board row names."""
+    module, _, name = board.platform.partition(":")
+    return getattr(importlib.import_module(module), name)()
+
+
+def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
+    """The tools' input files, written to ``where``, and their command lines."""
+    for stale in ("report.json", REPORT, f"{NAME}.{SUFFIX[board.family]}"):
+        (where / stale).unlink(missing_ok=True)
+    prepared = platform_of(board).prepare(
+        Top(plan, board),
+        name=NAME,
+        synth_opts=board.synthesis,
+        nextpnr_opts=f"--report {REPORT} --timing-allow-fail",
+    )
+    prepared.extract(where)
+    return json.loads((where / f"build_{NAME}.json").read_text())["commands"]
+
+
+def _run(command: list[str], where: Path, log: str) -> float:
+    """Run one tool in ``where`` (the WebAssembly ones see no other folder); the seconds it took."""
+    began = time.monotonic()
+    done = subprocess.run([find_tool(command[0]), *command[1:]], cwd=where, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line or "error:" in line.lower()]
+        raise BuildError(f"{command[0]} failed: {said[-1] if said else f'see {where / log}'}")
+    return time.monotonic() - began
+
+
+def find_tool(name: str) -> str:
+    """The tool itself where it is installed, else the one in the virtualenv's wheels."""
+    beside = Path(sys.executable).parent / f"yowasp-{name}"
+    found = shutil.which(name) or (str(beside) if beside.exists() else shutil.which(f"yowasp-{name}"))
+    if found is None:
+        raise BuildError(f"neither {name} nor yowasp-{name} is installed; pip install 'npde[build]' brings it")
+    return found
+
+
+def _too_large(plan: Plan, board: Board, log: Path) -> BuildError | None:
+    """What nextpnr's utilisation table says is too much, if that is why it failed."""
+    text = log.read_text() if log.exists() else ""
+    over = []
+    for kind, cell in FAMILIES[board.family].cells.items():
+        found = re.search(rf"{cell}:\s*(\d+)\s*/\s*(\d+)", text)
+        if found and int(found[1]) > int(found[2]):
+            over.append(f"{int(found[1]):,} {kind} where {board.name} has {int(found[2]):,}")
+    if not over:
+        return None
+    return BuildError(f"program {plan.program.name!r} needs " + " and ".join(over))

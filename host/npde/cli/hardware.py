@@ -1,0 +1,129 @@
+"""``npde plan``, ``verify``, ``build`` and ``flash``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from npde.cli.output import AsJson, bar, complaints, results, show
+from npde.models import load_model
+
+ModelSource = Annotated[str, typer.Argument(help="A model file, or a shipped one: digits, fashion.")]
+BoardName = Annotated[str, typer.Option("--board", help="icebreaker, hx8k, ulx3s-25f or ulx3s-85f.")]
+Clock = Annotated[float | None, typer.Option(min=0.1, help="Pipeline clock in MHz, the board's by default.")]
+Baud = Annotated[int | None, typer.Option(min=300, help="Bit rate of the UART, the board's by default.")]
+
+
+def _plan(model: str, board: str, clock: float | None, baud: int | None):
+    from npde_hdl import board as boards
+    from npde_hdl.plan import plan_for
+
+    return plan_for(load_model(model).program, boards.get(board), clock=round(clock * 1e6) if clock else None, baud=baud)
+
+
+def plan(model: ModelSource, board: BoardName = "icebreaker", clock: Clock = None, baud: Baud = None, json: AsJson = False) -> None:
+    """How the model is folded onto a board, and what that costs and yields."""
+    from npde_hdl import board as boards
+
+    chosen = _plan(model, board, clock, baud)
+    budget = boards.get(board).budget.as_dict()
+    used = {kind: f"{count:,} of {budget[kind]:,}" for kind, count in chosen.cost.as_dict().items() if budget[kind]}
+    values = {
+        "board": chosen.board,
+        "clock": chosen.clock,
+        "initiation interval": chosen.initiation_interval,
+        "frames per second": round(chosen.frames_per_second, 2),
+        "frames per second the wire allows": round(chosen.wire_frames_per_second, 2),
+        "multipliers": chosen.multipliers,
+        "utilisation": round(chosen.utilisation, 4),
+        "resources": chosen.cost.as_dict() if json else used,
+    }
+    steps = [
+        {
+            "step": step.index, "lanes": f"{step.packing.fold.pe}×{step.packing.fold.simd}", "multiplier": step.multiplier,
+            "memory": step.memory, "cycles": step.initiation_interval,
+        }
+        for step in chosen.weighted
+    ]  # fmt: skip
+    if json:
+        values["steps"] = steps
+    show(f"{model} on {board}", values, as_json=json)
+    if not json:
+        table = Table(*steps[0])
+        for row in steps:
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+        results.print(table)
+
+
+def verify(
+    model: ModelSource,
+    board: BoardName = "icebreaker",
+    data: Annotated[str | None, typer.Option(help="Use these test samples; random fields by default.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random fields.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Run the whole SoC in Verilator, pin by pin, and compare every output integer with the golden model."""
+    from npde_sim.verify import compare, samples_for
+    from npde_sim.virtual import VirtualBoard
+
+    subject = load_model(model)
+    samples = samples_for(subject, data, count, seed)
+    with complaints.status("building the simulator"):
+        virtual = VirtualBoard(subject.program, board)
+    with virtual, bar("verifying", len(samples)) as tick:
+        outcome = compare(virtual.port, virtual.plan.baud, subject, samples, tick)
+        speed = virtual.stop()
+    show(f"{model} on {board}", {**outcome.as_dict(), "simulation": speed}, as_json=json)
+    if outcome.mismatches:
+        complaints.print(f"npde: {outcome.first}", markup=False)
+        sys.exit(1)
+
+
+def build(
+    model: ModelSource,
+    board: BoardName = "icebreaker",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything that is made.")] = Path("build"),
+    clock: Clock = None,
+    baud: Baud = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Placement seeds to try until the clock is met.")] = 8,
+    json: AsJson = False,
+) -> None:
+    """Make the bitstream for a model's program: synthesis, place-and-route, packing."""
+    from npde_hdl.build import build as run_tools
+
+    chosen = _plan(model, board, clock, baud)
+    with complaints.status("starting") as status:
+        report = run_tools(chosen, output, seeds=seeds, progress=status.update)
+    values = {
+        "bitstream": str(output / report.bitstream),
+        "fmax": f"{report.fmax / 1e6:.2f} MHz" if not json else report.fmax,
+        "clock": f"{report.clock / 1e6:g} MHz" if not json else report.clock,
+        "meets timing": report.meets_timing,
+        "seed": report.seed,
+    }
+    for kind, entry in report.resources.items():
+        if entry.available:
+            values[kind] = (
+                {"used": entry.used, "available": entry.available, "predicted": report.predicted[kind]}
+                if json
+                else f"{entry.used:,} of {entry.available:,} ({entry.used / entry.available:.0%}; {report.predicted[kind]:,} predicted)"
+            )
+    values["seconds"] = report.seconds
+    show(f"{model} on {board}", values, as_json=json)
+
+
+def flash(
+    bitstream: Annotated[Path, typer.Argument(help="The .bin or .bit that npde build made.")],
+    board: BoardName = "icebreaker",
+    volatile: Annotated[bool, typer.Option(help="Load the device only; it forgets at power-down.")] = False,
+) -> None:
+    """Write a bitstream onto a board with openFPGALoader."""
+    from npde_hdl.build import flash as write
+
+    write(bitstream, board, volatile=volatile)
+    results.print(f"{bitstream} is on the {board}")

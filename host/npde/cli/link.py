@@ -1,0 +1,153 @@
+"""``npde infer``, ``info``, ``bench`` and ``serve-virtual``: what is said to a board."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from npde import golden
+from npde.cli.hardware import BoardName, ModelSource
+from npde.cli.output import AsJson, bar, results, show, writable
+from npde.data import load_data
+from npde.errors import LinkError
+from npde.link.board import BAUD, Board
+from npde.model import Model
+from npde.models import load_model
+
+Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, or virtual:icebreaker (virtual:BOARD:MODEL).")]
+Baud = Annotated[int, typer.Option(min=300, help="Bit rate of the port.")]
+
+
+def _open(port: str, baud: int, model: str) -> Board:
+    # A virtual board is built for the model it is about to be given, as a real one was.
+    return Board.open(f"{port}:{model}" if port.count(":") == 1 and port.startswith("virtual:") else port, baud=baud)
+
+
+def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
+    found = load_data(data)
+    return found.test_x[:count], found.test_y[:count]
+
+
+def infer(
+    model: ModelSource,
+    port: Port = "virtual:icebreaker",
+    data: Annotated[str, typer.Option(help="digits, a folder of IDX files, or an .npz file: its test samples.")] = "digits",
+    count: Annotated[int | None, typer.Option(min=1, help="The first so many, all by default.")] = None,
+    baud: Baud = BAUD,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write outputs and labels to this .npz.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Load a model onto a board and infer a data set's test samples over the wire, compared with golden."""
+    subject = load_model(model)
+    samples, labels = _test_samples(subject, data, count)
+    fields = subject.quantise_input(samples)
+    if output is not None:
+        writable(output)
+    with _open(port, baud, model) as board:
+        board.load(subject)
+        with bar("inferring", len(samples)) as tick:
+            answer = board.infer(samples, progress=tick)
+    wanted = golden.run(subject, fields)
+    wrong = (answer.output != wanted.output).any(axis=(1, 2, 3))
+    values = {"samples": len(samples), "mismatches": int(wrong.sum())}
+    if answer.label is not None:
+        values["accuracy"] = float(np.mean(answer.label == labels))
+    if output is not None:
+        np.savez(output, output=answer.output, **({} if answer.label is None else {"label": answer.label}))
+        values["written to"] = str(output)
+    if json and answer.label is not None:
+        values["labels"] = answer.label.tolist()
+    show(f"{model} on {port}", values, as_json=json)
+    if wrong.any():
+        raise LinkError(f"the board on {port} answered {int(wrong.sum())} of {len(samples)} samples differently from golden")
+
+
+def info(
+    port: Annotated[str | None, typer.Option("--port", help="Ask the board there.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Describe this model file or shipped model.")] = None,
+    baud: Baud = BAUD,
+    json: AsJson = False,
+) -> None:
+    """What a board says of itself, what a model holds, or (with neither) which boards and models there are."""
+    if model is not None:
+        show(model, _describe(load_model(model)), as_json=json)
+    if port is not None:
+        with Board.open(port, baud=baud) as board:
+            held, told, counters = board.held, board.info, board.status()
+        values = {
+            "board": told.board, "build": told.build.hex(), "program": told.shape.hex(), "clock": told.clock, "baud": told.baud,
+            "model": held.hex() if held else "none", "sample bytes": told.sample, "answer bytes": told.answer,
+            "weight memories": len(told.regions), "frames dropped": counters.dropped,
+        }  # fmt: skip
+        show(port, values, as_json=json)
+    if model is None and port is None:
+        from npde.models import NAMES
+        from npde_hdl.board import BOARDS
+
+        show("npde", {"boards": ", ".join(BOARDS), "models": ", ".join(NAMES)}, as_json=json)
+
+
+def _describe(model: Model) -> dict[str, object]:
+    program = model.program
+    return {
+        "program": program.name, "hash": model.content_hash.hex(), "shape": program.shape_hash.hex(),
+        "input": str(program.input), "output": str(program.output), "steps": len(program.steps),
+        "weights": program.weight_count, "multiply-accumulates": program.macs, **model.notes,
+    }  # fmt: skip
+
+
+def bench(
+    model: ModelSource,
+    port: Port = "virtual:icebreaker",
+    data: Annotated[str, typer.Option(help="Whose test samples to send.")] = "digits",
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+    baud: Baud = BAUD,
+    json: AsJson = False,
+) -> None:
+    """Time inference over the wire beside the golden model on this machine, and count cycles a frame."""
+    subject = load_model(model)
+    samples, _ = _test_samples(subject, data, count)
+    with _open(port, baud, model) as board:
+        board.load(subject)
+        board.infer(samples[:1])
+        began = time.perf_counter()
+        board.infer(samples)
+        wire = time.perf_counter() - began
+        clock = board.info.clock
+    began = time.perf_counter()
+    golden.run(subject, subject.quantise_input(samples))
+    local = time.perf_counter() - began
+    values = {
+        "samples": len(samples),
+        "frames per second over the wire": len(samples) / wire,
+        "frames per second by golden here": len(samples) / local,
+        "ratio": local / wire,
+        "board clock": clock,
+    }
+    show(f"{model} on {port}", values, as_json=json)
+
+
+def serve_virtual(
+    model: ModelSource = "digits",
+    board: BoardName = "icebreaker",
+    json: AsJson = False,
+) -> None:
+    """Run a virtual board until interrupted; prints the device path to open."""
+    from npde_sim.virtual import VirtualBoard
+
+    with VirtualBoard(load_model(model).program, board) as virtual:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if json:
+            print(jsonlib.dumps({"port": virtual.port, "baud": virtual.plan.baud}), flush=True)
+        else:
+            results.print(f"{board} for {model} is at {virtual.port} ({virtual.plan.baud:,} baud); interrupt to stop")
+        try:
+            virtual.process.wait()
+        except KeyboardInterrupt:
+            results.print(virtual.stop())

@@ -1,0 +1,1 @@
+"""Pictures of what happened: results people would rather look at than read."""

@@ -1,0 +1,69 @@
+"""The field's evolution as a picture: one row an input, one column a time step, the answer at the end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npde import golden
+from npde.model import Model
+from npde.program import Dense
+
+
+def draw_evolution(
+    model: Model, raw: NDArray, path: str | os.PathLike[str], *, labels: NDArray | None = None, channel: int | None = None
+) -> None:
+    """Write a picture of ``raw`` samples (batch, height, width[, channels]) evolving step by step, by golden.
+
+    Of each grid the ``channel`` is shown, by default the one that varies most, in units of its format's
+    range; the last column shows the outputs, the greatest dark, and the right label where ``labels``
+    (batch,) are given. The file's suffix chooses the format.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    frames = golden.trace(model, model.quantise_input(raw))
+    titles, grids = _columns(model)
+    shown = [(title, field, grid) for title, field, grid in zip(titles, frames, grids, strict=True) if grid.height > 1 or grid.width > 1]
+    outputs = model.program.output.q.real(frames[-1].reshape(len(raw), -1))
+    figure, axes = pyplot.subplots(
+        len(raw), len(shown) + 1, figsize=(1.25 * (len(shown) + 2), 1.3 * len(raw) + 0.5), squeeze=False,
+        gridspec_kw={"width_ratios": [1] * len(shown) + [1.6]}, layout="constrained",
+    )  # fmt: skip
+    for row in range(len(raw)):
+        for column, (title, field, grid) in enumerate(shown):
+            pick = channel if channel is not None and channel < grid.channels else int(field.std(axis=(0, 1, 2)).argmax())
+            axis = axes[row][column]
+            span = max(1, int(np.abs(field[..., pick]).max()))
+            axis.imshow(field[row, :, :, pick], cmap="RdBu_r", vmin=-span, vmax=span, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            if row == 0:
+                axis.set_title(f"{title}\n{grid.height}×{grid.width}×{grid.channels}", fontsize=7)
+        axis = axes[row][-1]
+        best = int(outputs[row].argmax())
+        axis.bar(range(outputs.shape[1]), outputs[row], color=["#333" if k == best else "#9bd" for k in range(outputs.shape[1])])
+        axis.set_xticks(range(outputs.shape[1]))
+        axis.tick_params(labelsize=5, length=1)
+        right = "" if labels is None else f" (label {labels[row]})"
+        axis.set_title(f"answer {best}{right}", fontsize=7)
+    figure.suptitle(f"{model.program.name}: the field, time step by time step", fontsize=9)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def _columns(model: Model):
+    """A title and the grid for the input and for every field :func:`npde.golden.trace` gives."""
+    grids = model.program.grids()
+    titles, shown = ["input"], [grids[0]]
+    for step, grid in zip(model.program.steps, grids[1:], strict=True):
+        for copy in range(getattr(step, "repeat", 1)):
+            kind = "dense" if isinstance(step, Dense) else "pool" if not hasattr(step, "taps") else "u+K∗u" if step.skip else "K∗u"
+            titles.append(kind + (f" {copy + 1}" if getattr(step, "repeat", 1) > 1 else ""))
+            shown.append(grid)
+    return titles, shown
