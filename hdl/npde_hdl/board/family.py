@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-
 KINDS = ("logic cells", "multiplier blocks", "block RAMs", "single-port RAMs")
 """What a device has of each, in the words of every report."""
 

@@ -1,10 +1,9 @@
-"""The SoC on a real board: its pins, its clock, and a reset that outlasts the configuration."""
+"""The SoC on a real board: its pins, its clock, and a line that stays idle until the clock is steady."""
 
 from __future__ import annotations
 
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Signal
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
 
 from npde_hdl.board import Board
 from npde_hdl.build.pll import ecp5_dividers, ecp5_pll, ice40_dividers, ice40_pll
@@ -23,7 +22,9 @@ class Top(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.domains.sync = ClockDomain()
+        # No reset: configuration gives every register its initial value, and none of them changes while the line
+        # is idle, so neither an unlocked clock nor an unready memory can disturb what waits for the first byte.
+        m.domains.sync = ClockDomain(reset_less=True)
 
         locked = Signal()
         pin = platform.request(platform.default_clk, dir="-")
@@ -39,16 +40,17 @@ class Top(Elaboratable):
             m.submodules.pll = ecp5_pll(ecp5_dividers(self.board.oscillator, self.plan.clock), source, locked)
 
         settling = int(self.plan.clock * SETTLING) + 1
-        waiting = Signal(range(settling + 1), init=settling, reset_less=True)
+        waiting = Signal(range(settling + 1), init=settling)
         with m.If((waiting != 0) & locked):
             m.d.sync += waiting.eq(waiting - 1)
-        m.submodules.reset = ResetSynchronizer((waiting != 0) | ~locked, domain="sync")
+        idle = Signal(init=1)
+        m.d.sync += idle.eq(waiting != 0)
 
         uart = platform.request("uart", dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
         m.submodules.soc = soc = SoC(self.plan)
-        m.d.comb += [soc.rx.eq(rx.i), tx.o.eq(soc.tx)]
+        m.d.comb += [soc.rx.eq(rx.i | idle), tx.o.eq(soc.tx)]
         for name in self.board.high:
             m.submodules[name] = driver = io.Buffer("o", platform.request(name, dir="-"))
             m.d.comb += driver.o.eq(Const(1))

@@ -124,11 +124,9 @@ class Executor(wiring.Component):
         configuring = (kind == Kind.READ) | (kind == Kind.WRITE)
         in_region = Signal()
         m.d.comb += in_region.eq(address < depth)  # a region that does not exist has depth zero
-        m.d.sync += [
-            self.config.region.eq(region),
-            self.config.address.eq(address),
-            self.config.write_data.eq(word),
-        ]
+        # Region and word stay for the cycle in which a registered write reaches the memories; the address moves on.
+        m.d.comb += [self.config.region.eq(region), self.config.write_data.eq(word)]
+        m.d.sync += self.config.address.eq(address)
 
         item = self.items.payload
         beat = Signal(4)  # which byte of a fixed run

@@ -6,7 +6,7 @@ from npde.link.packing import Packing
 from npde.program import Grid, Pool
 from npde_hdl.board.family import Cost
 
-LINK_COST = {"ice40": Cost(luts=1000, brams=5), "ecp5": Cost(luts=1100, brams=4)}
+LINK_COST = {"ice40": Cost(luts=1150, brams=5), "ecp5": Cost(luts=1250, brams=4)}
 
 
 def step_luts(packing: Packing, multiplier: str) -> int:
@@ -16,7 +16,7 @@ def step_luts(packing: Packing, multiplier: str) -> int:
     bits, weight = grid.q.width, stencil.weight.width
     luts = 226 + 4.25 * accumulator * fold.pe + 8.2 * bits * fold.simd + 2.5 * (bits + weight) * fold.multipliers
     if multiplier == "generic":
-        luts += 2.2 * bits * weight * fold.multipliers
+        luts += 2.8 * bits * weight * fold.multipliers
     if stencil.skip:
         luts += 3.3 * accumulator
     if stencil.boundary == "dirichlet":

@@ -6,7 +6,7 @@ import json as jsonlib
 import signal
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -55,11 +55,13 @@ def infer(
             answer = board.infer(samples, progress=tick)
     wanted = golden.run(subject, fields)
     wrong = (answer.output != wanted.output).any(axis=(1, 2, 3))
-    values = {"samples": len(samples), "mismatches": int(wrong.sum())}
+    values: dict[str, object] = {"samples": len(samples), "mismatches": int(wrong.sum())}
     if answer.label is not None:
         values["accuracy"] = float(np.mean(answer.label == labels))
     if output is not None:
-        np.savez(output, output=answer.output, **({} if answer.label is None else {"label": answer.label}))
+        arrays: dict[str, Any] = {"output": answer.output} | ({} if answer.label is None else {"label": answer.label})
+        with output.open("wb") as file:
+            np.savez(file, **arrays)
         values["written to"] = str(output)
     if json and answer.label is not None:
         values["labels"] = answer.label.tolist()

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from npde.errors import LinkError
 from npde.golden import Answer
 from npde.link.packing import Fold, Packing
+from npde.link.port import resolve
 from npde.link.protocol import (
     FRAME_BYTES,
     HASH_BYTES,
@@ -22,7 +23,6 @@ from npde.link.protocol import (
     Status,
     value_bytes,
 )
-from npde.link.port import resolve
 from npde.link.session import Session
 from npde.model import Model
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from npde import golden
 from npde.model import Model
-from npde.program import Dense
+from npde.program import Grid, Stencil
+from npde.program.program import kind
 
 
 def draw_evolution(
@@ -57,13 +58,14 @@ def draw_evolution(
     pyplot.close(figure)
 
 
-def _columns(model: Model):
+def _columns(model: Model) -> tuple[list[str], list[Grid]]:
     """A title and the grid for the input and for every field :func:`npde.golden.trace` gives."""
     grids = model.program.grids()
     titles, shown = ["input"], [grids[0]]
     for step, grid in zip(model.program.steps, grids[1:], strict=True):
-        for copy in range(getattr(step, "repeat", 1)):
-            kind = "dense" if isinstance(step, Dense) else "pool" if not hasattr(step, "taps") else "u+K∗u" if step.skip else "K∗u"
-            titles.append(kind + (f" {copy + 1}" if getattr(step, "repeat", 1) > 1 else ""))
+        repeats = step.repeat if isinstance(step, Stencil) else 1
+        name = ("u+K∗u" if step.skip else "K∗u") if isinstance(step, Stencil) else kind(step)
+        for copy in range(repeats):
+            titles.append(f"{name} {copy + 1}" if repeats > 1 else name)
             shown.append(grid)
     return titles, shown

@@ -1,11 +1,12 @@
-// The Verilated SoC behind a pseudo-terminal: its rx and tx pins, bit by bit, at the divisor it was built with.
+// The Verilated SoC behind a pseudo-terminal: its rx and tx pins, bit by bit, at the rate the host set on the terminal.
+#include <asm/termbits.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include "Vtop.h"
@@ -21,8 +22,8 @@ static double now() {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) return fprintf(stderr, "usage: %s CYCLES_PER_BIT\n", argv[0]), 2;
-    const int divisor = atoi(argv[1]);
+    if (argc != 2) return fprintf(stderr, "usage: %s CLOCK_HZ\n", argv[0]), 2;
+    const double clock_hz = atof(argv[1]);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
@@ -32,10 +33,10 @@ int main(int argc, char **argv) {
     const char *name = ptsname(master);
     // Held open here as well, so that the terminal outlives each host that opens and closes it.
     const int slave = open(name, O_RDWR | O_NOCTTY);
-    termios raw;
-    tcgetattr(slave, &raw);
-    cfmakeraw(&raw);
-    tcsetattr(slave, TCSANOW, &raw);
+    termios2 line;
+    ioctl(slave, TCGETS2, &line);
+    line.c_iflag = line.c_oflag = line.c_lflag = 0;
+    ioctl(slave, TCSETS2, &line);
     printf("%s\n", name);
     fflush(stdout);
 
@@ -54,15 +55,18 @@ int main(int argc, char **argv) {
     unsigned char in[4096], out = 0;
     int have = 0, at = 0;
     unsigned sending = 0;          // frame bits still to go onto rx, least significant first
-    int send_bits = 0, send_timer = 0;
-    int receive_bits = 0, receive_timer = 0;
+    int send_bits = 0, receive_bits = 0;
+    // Cycles left of a bit. Fractions count: a clock is seldom a whole multiple of the bit rate.
+    double send_timer = 0, receive_timer = 0, bit = 8;
     unsigned long long cycles = 0, quiet = 0;
     double busy = 0;
     while (!stopped) {
         const double began = now();
+        ioctl(slave, TCGETS2, &line);
+        bit = line.c_ospeed ? clock_hz / line.c_ospeed : bit;
         const int burst = 20000;
         for (int i = 0; i < burst; i++) {
-            if (send_timer == 0) {
+            if (send_timer < 1) {
                 if (send_bits == 0 && at < have) {
                     sending = (in[at++] << 1) | 0x200;
                     send_bits = 10;
@@ -71,8 +75,11 @@ int main(int argc, char **argv) {
                     top.rx = sending & 1;
                     sending >>= 1;
                     send_bits--;
-                    send_timer = divisor - 1;
+                    send_timer += bit - 1;
                     quiet = 0;
+                }
+                else {
+                    send_timer = 0;
                 }
             } else {
                 send_timer--;
@@ -81,11 +88,11 @@ int main(int argc, char **argv) {
             if (receive_bits == 0) {
                 if (!top.tx) {
                     receive_bits = 9;
-                    receive_timer = divisor + divisor / 2;
+                    receive_timer = 1.5 * bit;
                     out = 0;
                 }
-            } else if (--receive_timer == 0) {
-                receive_timer = divisor;
+            } else if (--receive_timer < 1) {
+                receive_timer += bit;
                 if (--receive_bits == 0) {
                     while (write(master, &out, 1) < 0 && !stopped) usleep(100);
                 } else {

@@ -32,7 +32,7 @@ class VirtualBoard:
         self.plan: Plan = plan_for(program, boards.get(board))
         binary = build(self.plan)
         self.process = subprocess.Popen(
-            [binary, str(self.plan.divisor)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [binary, str(self.plan.clock)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         self.port = self.process.stdout.readline().strip()

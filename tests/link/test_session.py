@@ -1,0 +1,138 @@
+"""A lossy line between the host and a virtual board: nothing is lost, nothing is answered wrongly."""
+
+from __future__ import annotations
+
+import os
+import threading
+import tty
+
+import numpy as np
+import pytest
+
+from npde import golden
+from npde.data import load_data
+from npde.errors import LinkError
+from npde.link.board import Board
+from npde.link.port import resolve
+from npde.models import load_model
+from npde_sim.virtual import VirtualBoard
+
+
+class Line:
+    """A pseudo-terminal in front of another, through which bytes pass unless ``harm`` changes them."""
+
+    def __init__(self, port: str, harm):
+        self.harm = harm
+        self.board = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self.board)
+        import termios
+
+        attributes = termios.tcgetattr(self.board)
+        attributes[4] = attributes[5] = termios.B3000000
+        termios.tcsetattr(self.board, termios.TCSANOW, attributes)
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.port = os.ttyname(self.slave)
+        for source, sink, name in ((self.master, self.board, "request"), (self.board, self.master, "answer")):
+            threading.Thread(target=self._pass, args=(source, sink, name), daemon=True).start()
+
+    def _pass(self, source, sink, name):
+        try:
+            while block := os.read(source, 4096):
+                if kept := self.harm(name, block):
+                    os.write(sink, kept)
+        except OSError:
+            return
+
+    def pull(self):
+        """The cable out: the host's end goes away."""
+        os.close(self.master)
+
+    def close(self):
+        for end in (self.slave, self.board):
+            os.close(end)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("digits")
+
+
+@pytest.fixture(scope="module")
+def virtual(model):
+    with VirtualBoard(model.program, "icebreaker") as board:
+        yield board
+
+
+def test_lost_and_flipped_bytes_in_either_direction_change_no_answer(virtual, model):
+    every, passed, harmed = {"request": 1900, "answer": 2300}, {"request": 0, "answer": 0}, {"request": 0, "answer": 0}
+
+    def harm(name, block):
+        kept = bytearray()
+        for byte in block:
+            passed[name] += 1
+            if passed[name] % every[name]:
+                kept.append(byte)
+                continue
+            harmed[name] += 1
+            if harmed[name] % 2:
+                kept.append(byte ^ 0x24)  # else the byte is lost
+        return bytes(kept)
+
+    line = Line(virtual.port, harm)
+    samples = load_data("digits").test_x[:24]
+    board = Board.open(line.port)
+    board.session.patience = 0.2
+    board.load(model)
+    answer = board.infer(samples)
+    board.close()
+    line.close()
+    wanted = golden.run(model, model.quantise_input(samples))
+    assert np.array_equal(answer.output, wanted.output)
+    assert np.array_equal(answer.label, wanted.label)
+    assert min(harmed.values()) >= 3, "the line harmed nothing: the test shows nothing"
+
+
+def test_a_cable_pulled_in_the_middle_of_a_transfer_is_one_sentence(virtual, model):
+    passed = 0
+
+    def harm(name, block):
+        nonlocal passed
+        passed += len(block)
+        if passed > 3000:
+            raise OSError("pulled")
+        return block
+
+    line = Line(virtual.port, harm)
+    board = Board.open(line.port)
+    board.session.patience = 0.1
+    with pytest.raises(LinkError, match=r"went away|nothing answers"):
+        board.load(model)
+    board.close()
+    line.close()
+    with Board.open(virtual.port) as again:
+        again.load(model)
+        assert again.held == model.content_hash
+
+
+def test_a_wrong_bit_rate_is_named_and_does_no_harm(virtual, model):
+    for baud in (115_200, 2_000_000):
+        with pytest.raises(LinkError, match=f"at {baud} baud"):
+            Board.open(virtual.port, baud=baud)
+    with Board.open(virtual.port) as board:
+        board.load(model)
+        assert board.held == model.content_hash
+
+
+def test_a_virtual_port_name_goes_through_the_same_code(model):
+    with Board.open("virtual:icebreaker") as board:
+        board.load(model)
+        assert board.status().holds_model == 1
+        assert board.infer(np.zeros((2, 8, 8))).label.shape == (2,)
+        board.reset()
+        assert board.status().taken == 0
+
+
+def test_an_ordinary_path_is_left_alone():
+    assert resolve("/dev/ttyUSB1")[0] == "/dev/ttyUSB1"
+    assert resolve("COM3")[0] == "COM3"
