@@ -52,7 +52,13 @@ class Q:
         value = np.asarray(real, dtype=np.float64)
         if not np.isfinite(value).all():
             raise ProgramError(f"{np.count_nonzero(~np.isfinite(value))} value(s) to quantise are NaN or infinite")
-        return np.clip(np.floor(np.ldexp(value, self.frac) + 0.5), self.low, self.high).astype(np.int64)
+        beyond = -float(self.low)  # a power of two: exact in floats of any width, which ``high`` is not
+        with np.errstate(over="ignore"):
+            scaled = np.clip(np.ldexp(value, self.frac), -beyond, beyond)
+        # Not floor(scaled + 0.5): that sum is itself rounded, and takes 0.49999999999999994 to 1.
+        whole = np.floor(scaled)
+        whole += scaled - whole >= 0.5
+        return np.where(whole < beyond, np.where(whole < beyond, whole, 0).astype(np.int64), self.high)
 
     def real(self, integer: ArrayLike) -> NDArray[np.float64]:
         """Integers of the format to the real numbers they stand for."""
@@ -64,9 +70,9 @@ class Q:
     @classmethod
     def parse(cls, text: str) -> Q:
         """The format written ``Q(8,7)``."""
-        match = re.fullmatch(r"Q\((-?\d+),\s*(-?\d+)\)", text)
+        match = re.fullmatch(r"Q\((-?\d{1,4}),\s*(-?\d{1,4})\)", text)
         if match is None:
-            raise ProgramError(f"{text!r} is not a format; one is written Q(8,7)")
+            raise ProgramError(f"{text[:40]!r} is not a format; one is written Q(8,7)")
         return cls(int(match[1]), int(match[2]))
 
 

@@ -82,7 +82,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """The program of that JSON; raises :class:`ProgramError` for anything else."""
         try:
             return msgspec.json.decode(text, type=cls, strict=True)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise ProgramError(f"not a stencil-update program: {error}") from error
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -92,6 +92,8 @@ class Stencil(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sten
                 raise ProgramError(f"{where}: tap ({dy}, {dx}) reaches across the whole {grid.height}×{grid.width} grid")
         if not 1 <= self.stride <= max(grid.height, grid.width):
             raise ProgramError(f"{where}: stride {self.stride} on a {grid.height}×{grid.width} grid")
+        if self.boundary not in get_args(Boundary):
+            raise ProgramError(f"{where}: boundary {self.boundary!r} is none of periodic, dirichlet and neumann")
         if not 1 <= self.repeat <= 65535:
             raise ProgramError(f"{where}: repeat is 1 to 65535, not {self.repeat}")
         keeps_grid = self.stride == 1 and self.out_channels == grid.channels
@@ -146,7 +148,8 @@ class Stencil(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sten
         """Bits that hold the accumulator, rounding constant included, for ANY weights, biases and inputs."""
         products = grid.channels * len(self.taps)
         high = products * self.weight.low * grid.q.low + (self.bias.high << self.bias_shift(grid))
-        low = products * self.weight.low * grid.q.high + (self.bias.low << self.bias_shift(grid))
+        least = min(self.weight.low * grid.q.high, self.weight.high * grid.q.low)  # the wider format's low end counts
+        low = products * least + (self.bias.low << self.bias_shift(grid))
         if self.skip:
             high += grid.q.high << self.weight.frac
             low += grid.q.low << self.weight.frac
@@ -173,12 +176,18 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="pool", 
     def grid_after(self, grid: Grid, where: str) -> Grid:
         """The grid after pooling ``grid``; raises :class:`ProgramError` where it does not fit."""
         height, width = self.tile(grid)
+        if self.kind not in ("sum", "max"):
+            raise ProgramError(f"{where}: a pool takes the sum or the max of a tile, not the {self.kind!r}")
         if not 1 <= self.size <= max(grid.height, grid.width):
             raise ProgramError(f"{where}: tiles of {self.size} cells on a {grid.height}×{grid.width} grid")
         if self.out.width not in FIELD_BITS:
             raise ProgramError(f"{where}: fields are 2 to 18 bits wide, not {self.out.width}")
         if self.shift(grid) < 0:
             raise ProgramError(f"{where}: {self.out} is finer than the pooled {grid.q}")
+        if self.accumulator_width(grid) > ACCUMULATOR_BITS:
+            raise ProgramError(
+                f"{where}: the accumulator would need {self.accumulator_width(grid)} bits; {ACCUMULATOR_BITS} is the most"
+            )
         return Grid(grid.height // height, grid.width // width, grid.channels, self.out)
 
     def tile(self, grid: Grid) -> tuple[int, int]:
@@ -232,6 +241,8 @@ class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense"
 
     def grid_after(self, grid: Grid, where: str) -> Grid:
         """The ``1×1`` grid of outputs."""
+        if grid.size > 65535:
+            raise ProgramError(f"{where}: a dense step sees at most 65535 values, not {grid.size}")
         return self.as_stencil().grid_after(self.flatten(grid), where)
 
     def macs(self, grid: Grid) -> int:
