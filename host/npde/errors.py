@@ -35,3 +35,9 @@ class LinkError(NpdeError, OSError):
     """A board that cannot be reached, stopped answering, or refused a request."""
 
     exit_code = 6
+
+
+class FileError(NpdeError, OSError):
+    """A result that cannot be written where it was asked for."""
+
+    exit_code = 9

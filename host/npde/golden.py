@@ -40,13 +40,13 @@ def saturate(value: Field, q: Q) -> Field:
     return np.clip(value, q.low, q.high)
 
 
-def run(model: Model, fields: Field, *, batch: int = 256, progress: Callable[[int], None] | None = None) -> Answer:
+def run(model: Model, fields: NDArray[np.integer], *, batch: int = 256, progress: Callable[[int], None] | None = None) -> Answer:
     """Answer for ``fields``, integers (batch, height, width, channels) of the input format.
 
     ``progress`` is told after each chunk of ``batch`` frames how many were done. Raises
     :class:`ProgramError` for another shape or integers outside the input format.
     """
-    _check_input(model, fields)
+    fields = _checked(model, fields)
     outputs = []
     for start in range(0, len(fields), batch):
         chunk = fields[start : start + batch]
@@ -56,13 +56,13 @@ def run(model: Model, fields: Field, *, batch: int = 256, progress: Callable[[in
         if progress is not None:
             progress(len(chunk))
     output = np.concatenate(outputs) if outputs else np.zeros((0, *model.program.output.shape), np.int64)
-    label = output.reshape(len(output), -1).argmax(axis=1) if model.program.argmax else None
+    label = output.reshape(len(output), model.program.output.size).argmax(axis=1) if model.program.argmax else None
     return Answer(output, label)
 
 
-def trace(model: Model, fields: Field) -> list[Field]:
+def trace(model: Model, fields: NDArray[np.integer]) -> list[Field]:
     """The field before the first step and after every step, repeats one by one."""
-    _check_input(model, fields)
+    fields = _checked(model, fields)
     return [fields, *_evolve(model, fields)]
 
 
@@ -136,7 +136,7 @@ def _exact_matmul(columns: Field, matrix: Field, q: Q) -> Field:
     return columns @ matrix
 
 
-def _check_input(model: Model, fields: Field) -> None:
+def _checked(model: Model, fields: NDArray[np.integer]) -> Field:
     grid = model.program.input
     if fields.ndim != 4 or fields.shape[1:] != grid.shape:
         raise ProgramError(f"the golden model takes fields of shape (batch, *{grid.shape}), not {fields.shape}")
@@ -144,3 +144,4 @@ def _check_input(model: Model, fields: Field) -> None:
         raise ProgramError(f"the golden model takes integers of {grid.q}, not {fields.dtype}")
     if fields.size and not (grid.q.low <= fields.min() and fields.max() <= grid.q.high):
         raise ProgramError(f"input spans [{fields.min()}, {fields.max()}] and leaves the range of {grid.q}")
+    return fields.astype(np.int64, copy=False)  # narrower integers would overflow where a skip shifts them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     scale: float = 1.0
     offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and math.isfinite(self.offset)):
+            raise ProgramError(f"a preprocess's scale and offset are finite numbers, not {self.scale} and {self.offset}")
 
 
 @dataclass(frozen=True)

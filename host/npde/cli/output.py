@@ -14,18 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from npde.errors import NpdeError
+from npde.errors import FileError
 
 results = Console()
 complaints = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-
-
-class FileError(NpdeError, OSError):
-    """A result that cannot be written where it was asked for."""
-
-    exit_code = 9
 
 
 def show(title: str, values: Mapping[str, Any], *, as_json: bool) -> None:

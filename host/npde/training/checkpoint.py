@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npde.training.errors import TrainingError
+from npde.wholefile import whole
 
 
 def run_key(*parts: bytes) -> str:
@@ -24,12 +24,10 @@ def run_key(*parts: bytes) -> str:
 
 
 def save(path: Path, key: str, epoch: int, leaves: Sequence[NDArray]) -> None:
-    """Write the state after ``epoch`` epochs, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
+    """Write the state after ``epoch`` epochs, whole or not at all; raises :class:`npde.errors.FileError`."""
     arrays: dict[str, Any] = {f"leaf{i}": leaf for i, leaf in enumerate(leaves)}
-    with partial.open("wb") as file:
+    with whole(path) as file:
         np.savez(file, key=np.array(key), epoch=np.array(epoch), **arrays)
-    os.replace(partial, path)
 
 
 def load(path: Path, key: str, like: Sequence[NDArray]) -> tuple[int, list[NDArray]] | None:

@@ -29,7 +29,7 @@ class FloatModel:
 
     ``tensors``: real ``"{index}.kernel"`` (out_channels, in_channels, taps) and ``"{index}.bias"``
     (out_channels,) for each weighted step of ``program``, float32. Raises :class:`ProgramError`
-    for another set of tensors or shapes.
+    for another set of tensors, other shapes or types, or values that are not finite.
     """
 
     program: Program
@@ -45,6 +45,13 @@ class FloatModel:
                 f"float parameters {({n: t.shape for n, t in self.tensors.items()})} do not fit program "
                 f"{self.program.name!r}, which needs {shapes}"
             )
+        for name, tensor in self.tensors.items():
+            if tensor.dtype != np.float32:
+                raise ProgramError(f"float parameters {name} are {tensor.dtype}, not float32")
+            if not np.isfinite(tensor).all():
+                raise ProgramError(
+                    f"float parameters {name} hold {np.count_nonzero(~np.isfinite(tensor))} value(s) that are NaN or infinite"
+                )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all: arrays and a text header, nothing that executes."""
