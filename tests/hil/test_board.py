@@ -1,0 +1,127 @@
+"""What any board must do, whether it is simulated or lies on the desk: ``pytest tests/hil --npde-board=/dev/ttyUSB1``."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from npde import golden
+from npde.data import load_data
+from npde.errors import LinkError
+from npde.link.board import Board
+from npde.link.frame import Frame, encode
+from npde.link.port import resolve
+from npde.link.protocol import Kind, Status
+from npde.models import NAMES, load_model
+from npde_hdl import board as boards
+
+pytestmark = pytest.mark.hil
+
+
+@pytest.fixture(scope="session")
+def options(request):
+    return {name: request.config.getoption(f"--npde-{name}") for name in ("board", "model", "baud", "count")}
+
+
+@pytest.fixture(scope="session")
+def model(options):
+    return load_model(options["model"])
+
+
+@pytest.fixture(scope="session")
+def port(options):
+    name = options["board"]
+    path, release = resolve(f"{name}:{options['model']}" if name.startswith("virtual:") else name)
+    yield path
+    release()
+
+
+@pytest.fixture
+def board(port, options):
+    with Board.open(port, baud=options["baud"]) as opened:
+        yield opened
+
+
+@pytest.fixture
+def samples(model, options):
+    """Test samples of a data set of the model's shape, else random ones over the input's whole range."""
+    grid = model.program.input
+    digits = load_data("digits")
+    if digits.sample_shape == grid.shape:
+        return digits.test_x[: options["count"]]
+    integers = np.random.default_rng(0).integers(grid.q.low, grid.q.high + 1, size=(options["count"], *grid.shape))
+    return (grid.q.real(integers) - model.preprocess.offset) / model.preprocess.scale
+
+
+def test_it_says_what_it_is(board, model, options):
+    info = board.info
+    assert info.board in boards.BOARDS
+    assert info.shape == model.program.shape_hash
+    assert info.baud == options["baud"]
+    assert info.sample == model.program.input.size * -(-model.program.input.q.width // 8)
+
+
+def test_it_answers_as_golden_does_bit_for_bit(board, model, samples):
+    board.load(model)
+    assert board.held == model.content_hash
+    answer = board.infer(samples)
+    wanted = golden.run(model, model.quantise_input(samples))
+    assert np.argwhere(answer.output != wanted.output).tolist() == []
+    assert answer.label is None or np.array_equal(answer.label, wanted.label)
+
+
+def test_it_answers_the_same_again_after_a_reset(board, model, samples):
+    board.load(model)
+    first = board.infer(samples[:3])
+    board.reset()
+    assert board.status().taken == 0
+    assert np.array_equal(board.infer(samples[:3]).output, first.output)
+
+
+def test_it_counts_the_cycles_of_a_frame(board, model, samples):
+    board.load(model)
+    board.infer(samples[:1])
+    # No frame is answered before its last value has crossed the wire.
+    assert board.status().cycles >= board.info.sample * 9 * board.info.clock // board.info.baud
+
+
+def test_garbage_of_every_kind_is_dropped_counted_and_forgotten(board, model):
+    session = board.session
+    before = board.status().dropped
+    good = bytearray(encode(Frame(Kind.STATUS, session._sequence, b"")))
+    flipped = bytes([good[0], good[1] ^ 4]) + bytes(good[2:])
+    garbage = [flipped, bytes(good[:3]) + b"\0", b"\x09ab\0", b"\xff" * 1500 + b"\0", bytes(range(1, 256)) + b"\0"]
+    for wire in garbage:
+        session._write(wire)
+    assert board.status().dropped == (before + len(garbage)) % 65536
+    board.load(model)
+    assert board.held == model.content_hash
+
+
+def test_what_must_not_be_done_is_refused_by_name(board, model):
+    board.load(model)
+    regions = board.info.regions
+    assert board.session.request(Kind.WRITE, struct.pack("<BH", len(regions), 0) + b"\0" * 8)[0] == Status.RANGE
+    assert board.session.request(Kind.WRITE, struct.pack("<BH", 0, regions[0].depth) + b"\0" * regions[0].word_bytes)[0] == Status.RANGE
+    assert board.session.request(Kind.PUSH, struct.pack("<H", 77) + b"\0")[0] in (Status.NO_MODEL, Status.POSITION)
+    board.load(model)
+    assert board.held == model.content_hash
+
+
+def test_a_half_written_model_is_no_model(board, model, samples):
+    board.load(model)
+    word = bytes(board.info.regions[0].word_bytes)
+    board.session.ask(Kind.WRITE, struct.pack("<BH", 0, 0) + word)
+    assert board.held is None
+    with pytest.raises(LinkError, match="NO_MODEL"):
+        board.infer(samples[:1])
+    board.load(model)
+    assert board.held == model.content_hash
+
+
+def test_a_model_of_another_program_is_refused(board, options):
+    other = next(load_model(name) for name in NAMES if name != options["model"])
+    with pytest.raises(LinkError, match="does not fit the bitstream"):
+        board.load(other)
