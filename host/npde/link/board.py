@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from npde.golden import Answer
 from npde.link.packing import Fold, Packing
 from npde.link.port import resolve
 from npde.link.protocol import (
+    COMMANDS,
     FRAME_BYTES,
     HASH_BYTES,
     OVERHEAD_BYTES,
@@ -25,12 +28,14 @@ from npde.link.protocol import (
 )
 from npde.link.session import Session
 from npde.model import Model
+from npde.program import Program
 
 BAUD = 3_000_000
 PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
+STALL = 120.0
+"""Seconds without one answer more until a board is given up: minutes of a simulated one's work on a large frame."""
 
-
-COUNTERS = struct.Struct("<BHHHI")
+COUNTERS = struct.Struct(COMMANDS[Kind.STATUS].reply)
 
 
 class Counters(NamedTuple):
@@ -44,10 +49,13 @@ class Counters(NamedTuple):
 
 
 class Board:
-    """What answers on a serial port; ``info`` is what it says of itself, ``model`` what was loaded from here."""
+    """What answers on a serial port; ``info`` is what it says of itself, ``model`` what was loaded from here.
 
-    def __init__(self, session: Session, *, release: Callable[[], object] = lambda: None):
-        self.session, self._release = session, release
+    ``stall``: seconds without a further answer after which :meth:`infer` gives up.
+    """
+
+    def __init__(self, session: Session, *, release: Callable[[], object] = lambda: None, stall: float = STALL):
+        self.session, self._release, self.stall = session, release, stall
         reply = session.ask(Kind.IDENTIFY)
         try:
             self.info = Info.unpack(reply[1 + HASH_BYTES :])
@@ -62,11 +70,13 @@ class Board:
         Raises :class:`LinkError` when none answers there.
         """
         path, release = resolve(port)
-        try:
-            return cls(Session(path, baud), release=release)
-        except BaseException:
-            release()
-            raise
+        with contextlib.ExitStack() as undo:
+            undo.callback(release)
+            session = Session(path, baud)
+            undo.callback(session.close)
+            board = cls(session, release=release)
+            undo.pop_all()
+        return board
 
     @property
     def held(self) -> bytes | None:
@@ -93,9 +103,9 @@ class Board:
                 f"model {program.name!r} does not fit the bitstream on {self.session.port}, which was built for program "
                 f"{self.info.shape.hex()}, not {program.shape_hash.hex()}"
             )
-        steps = {index: (stencil, grid) for index, stencil, grid in program.weighted()}
-        for number, region in enumerate(self.info.regions):
-            packed = Packing(*steps[region.step], Fold(region.pe, region.simd)).pack(model.weights[region.step])
+        self.model = None
+        for number, (region, packing) in enumerate(zip(self.info.regions, self._packings(program), strict=True)):
+            packed = packing.pack(model.weights[region.step])
             size = region.word_bytes
             per_frame = (PAYLOAD - 5) // size
             for first in range(0, region.depth, per_frame):
@@ -104,11 +114,37 @@ class Board:
             back = b""
             while len(back) < len(packed):
                 at = len(back) // size
-                back += self.session.ask(Kind.READ, struct.pack("<BHH", number, at, region.depth - at))
+                words = self.session.ask(Kind.READ, struct.pack("<BHH", number, at, region.depth - at))
+                if not words:
+                    raise LinkError(f"the board on {self.session.port} read back no words of step {region.step} from word {at}")
+                back += words
             if back != packed:
                 raise LinkError(f"weights of step {region.step} read back differently from how they were written")
         self.session.ask(Kind.COMMIT, model.content_hash)
         self.model = model
+
+    def _packings(self, program: Program) -> list[Packing]:
+        """The layout of each of the board's weight memories; raises :class:`LinkError` where they are not the program's."""
+        port, info = self.session.port, self.info
+        steps = {index: (stencil, grid) for index, stencil, grid in program.weighted()}
+        wanted = sorted((index, copy) for index, (stencil, _) in steps.items() for copy in range(stencil.repeat))
+        told = sorted((region.step, region.copy) for region in info.regions)
+        if told != wanted:
+            raise LinkError(f"the board on {port} has weight memories for steps and copies {told}; the program has {wanted}")
+        packings = [Packing(*steps[region.step], Fold(region.pe, region.simd)) for region in info.regions]
+        for region, packing in zip(info.regions, packings, strict=True):
+            if (region.depth, region.width) != (packing.depth, packing.width):
+                raise LinkError(
+                    f"the board on {port} says a weight memory of step {region.step} has {region.depth} words of "
+                    f"{region.width} bits; {region.pe}×{region.simd} lanes need {packing.depth} of {packing.width}"
+                )
+        for what, bytes_told, right in (
+            ("a sample", info.sample, program.input.size * value_bytes(program.input.q.width)),
+            ("an answer", info.answer, answer_bytes(program)),
+        ):
+            if bytes_told != right:
+                raise LinkError(f"the board on {port} says {what} has {bytes_told} bytes where the program has {right}")
+        return packings
 
     def infer(self, raw: ArrayLike, *, progress: Callable[[int], None] | None = None) -> Answer:
         """Answers for raw samples, (batch, height, width[, channels]), as :func:`npde.golden.run` gives them."""
@@ -121,17 +157,35 @@ class Board:
         self.session.ask(Kind.RESET)
         pushed, got = 0, bytearray()
         wanted = len(fields) * self.info.answer
-        told = 0
+        told, last = 0, time.monotonic()
         while len(got) < wanted:
             if pushed < len(wire):
                 pushed += self._push(pushed, wire[pushed : pushed + PAYLOAD - 2])
-            reply = self.session.ask(Kind.PULL, struct.pack("<HH", len(got) % POSITION_MODULUS, PAYLOAD - 3))
-            got += reply[2:]
+            before = len(got)
+            got += self._pull(before)
+            if len(got) > wanted:
+                raise LinkError(f"the board on {self.session.port} gave more answers than it was given samples")
             done = len(got) // self.info.answer
             if progress is not None and done > told:
                 progress(done - told)
             told = done
+            now = time.monotonic()
+            if len(got) > before:
+                last = now
+            elif now - last > self.stall:
+                raise LinkError(
+                    f"the board on {self.session.port} has answered {done} of {len(fields)} samples "
+                    f"and no more for {self.stall:g} seconds"
+                )
         return self._answer(program, np.frombuffer(bytes(got), np.uint8).reshape(len(fields), self.info.answer))
+
+    def _pull(self, position: int) -> bytes:
+        at = position % POSITION_MODULUS
+        reply = self.session.ask(Kind.PULL, struct.pack("<HH", at, PAYLOAD - 3))
+        place = int.from_bytes(reply[:2], "little")
+        if place != at:
+            raise LinkError(f"the board on {self.session.port} answers from position {place} where {at} was asked for")
+        return reply[2:]
 
     def _push(self, position: int, samples: bytes) -> int:
         at = position % POSITION_MODULUS
@@ -143,7 +197,7 @@ class Board:
         return taken
 
     @staticmethod
-    def _answer(program, wire: NDArray[np.uint8]) -> Answer:
+    def _answer(program: Program, wire: NDArray[np.uint8]) -> Answer:
         grid = program.output
         size = value_bytes(grid.q.width)
         unsigned = _little_endian(wire[:, : grid.size * size].reshape(-1, size))
@@ -161,6 +215,12 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def answer_bytes(program: Program) -> int:
+    """Bytes of one answer: every output value, then the label if there is one (two bytes above 256 outputs)."""
+    label = value_bytes((program.output.channels - 1).bit_length() or 1) if program.argmax else 0
+    return program.output.size * value_bytes(program.output.q.width) + label
 
 
 def _little_endian(wire: NDArray[np.uint8]) -> NDArray[np.int64]:

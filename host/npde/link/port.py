@@ -7,6 +7,7 @@ from collections.abc import Callable
 from npde.errors import LinkError
 
 VIRTUAL = "virtual"
+FIRST_BOARD = "icebreaker"
 FIRST_MODEL = "digits"
 
 
@@ -19,13 +20,15 @@ def resolve(name: str) -> tuple[str, Callable[[], object]]:
     """
     if name != VIRTUAL and not name.startswith(VIRTUAL + ":"):
         return name, lambda: None
-    try:
-        from npde_sim.virtual import VirtualBoard
-    except ModuleNotFoundError as error:
-        raise LinkError(f"{name} needs the simulator, and {error.name} is missing; pip install 'npde[sim]'") from error
     from npde.models import load_model
 
     _, _, rest = name.partition(":")
     board, _, model = rest.partition(":")
-    running = VirtualBoard(load_model(model or FIRST_MODEL).program, board or "icebreaker")
+    program = load_model(model or FIRST_MODEL).program
+    try:
+        from npde_sim.virtual import VirtualBoard
+
+        running = VirtualBoard(program, board or FIRST_BOARD)
+    except ModuleNotFoundError as error:
+        raise LinkError(f"{name} needs the simulator, and {error.name} is missing; pip install 'npde[sim]'") from error
     return running.port, running.stop

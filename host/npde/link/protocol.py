@@ -39,6 +39,7 @@ FRAME_BYTES = 512
 CRC_BYTES = 4
 OVERHEAD_BYTES = 2 + CRC_BYTES
 HASH_BYTES = 16
+NAME_BYTES = 16
 POSITION_MODULUS = 1 << 16
 
 
@@ -76,6 +77,12 @@ class Command:
     request: str
     reply: str
     meaning: str
+
+    def expects(self, reply: int) -> str:
+        """How many bytes the command's own reply has, or nothing if ``reply`` of them are right."""
+        fixed = struct.calcsize(self.reply.rstrip("+"))
+        more = self.reply.endswith("+")
+        return "" if reply == fixed or (more and reply > fixed) else f"{fixed}{' or more' * more}"
 
 
 COMMANDS: dict[Kind, Command] = {
@@ -116,7 +123,7 @@ FLAG_COMMITTED = 1
 INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("magic", "4s", "the four letters NPDE"),
     ("version", "B", "protocol version"),
-    ("board", "16s", "board name, padded with zeros"),
+    ("board", f"{NAME_BYTES}s", "board name, padded with zeros"),
     ("build", "8s", "identifies the bitstream: the first bytes of a hash over plan and gateware"),
     ("shape", "16s", "Program.shape_hash of the program the bitstream was built for"),
     ("clock", "I", "clock in hertz"),
@@ -178,7 +185,9 @@ class Info:
     regions: tuple[Region, ...]
 
     def pack(self) -> bytes:
-        """The block as it stands in the board's memory."""
+        """The block as it stands in the board's memory; raises :class:`ValueError` for a name too long for it."""
+        if len(self.board.encode()) > NAME_BYTES:
+            raise ValueError(f"a board's name has at most {NAME_BYTES} bytes, not {len(self.board.encode())}")
         head = INFO.pack(
             MAGIC,
             VERSION,
