@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import struct
 import threading
 import time
@@ -109,7 +110,9 @@ class FakeBoard:
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
         self.port = os.ttyname(self.slave)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def power_up(self):
         """What a reset of the whole board leaves."""
@@ -121,19 +124,20 @@ class FakeBoard:
         self.buffer, self.kept = bytearray(), bytearray()
 
     def close(self):
+        # The thread first: it would go on reading from whatever gets the same descriptor next.
+        self.stopping.set()
+        self.thread.join()
         for end in (self.master, self.slave):
             os.close(end)
 
     def _serve(self):
         received = bytearray()
-        try:
-            while True:
+        while not self.stopping.is_set():
+            if select.select([self.master], [], [], 0.02)[0]:
                 received += os.read(self.master, 4096)
-                while b"\0" in received:
-                    stuffed, _, received = received.partition(b"\0")
-                    self._take(bytes(stuffed))
-        except OSError:
-            return
+            while b"\0" in received:
+                stuffed, _, received = received.partition(b"\0")
+                self._take(bytes(stuffed))
 
     def _take(self, stuffed: bytes):
         if not stuffed:
