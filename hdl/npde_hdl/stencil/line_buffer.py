@@ -108,7 +108,9 @@ class LineBuffer(wiring.Component):
         write, read = rows.write_port(), rows.read_port()
 
         # --- Writer: takes a word whenever the cell it begins or continues has room.
-        room = Signal(range(self.cells - reach.behind + 1), init=self.cells - reach.behind)
+        # A step that coarsens moves on over cells that have yet to arrive: they need no room that is taken now.
+        leap = max(reach.line_step, reach.frame_step, step)
+        room = Signal(range(self.cells - reach.behind + leap + 1), init=self.cells - reach.behind)
         arriving = Signal(range(folds))
         accept = Signal()
         last_word = arriving == folds - 1
@@ -151,7 +153,7 @@ class LineBuffer(wiring.Component):
                     m.d.sync += y.eq(Mux(end_of_frame, 0, y + 1))
 
         # --- Arrival: `ahead` counts the whole cells from the centre on (from the frame's start, if windows wrap).
-        most = self.cells + max(reach.line_step, reach.frame_step, step)
+        most = self.cells + leap
         ahead = Signal(Shape.cast(range(-most, most)))
         moved = Signal(Shape.cast(range(most)))
         with m.If(issue & end_of_cell):
