@@ -72,11 +72,11 @@ def load_data(source: str | os.PathLike[str]) -> Dataset:
     if source == "digits":
         return _digits()
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         return _idx_folder(path)
-    if path.is_file() and path.suffix == ".npz":
+    if os.path.isfile(path) and path.suffix == ".npz":
         return _npz(path)
-    if path.is_file():
+    if os.path.isfile(path):
         raise DataError(f"{path} is no data set: give the word digits, a folder of IDX files or an .npz file")
     raise DataError(f"no data set at {path}: give the word digits, a folder of IDX files or an .npz file")
 

@@ -41,3 +41,9 @@ class FileError(NpdeError, OSError):
     """A result that cannot be written where it was asked for."""
 
     exit_code = 9
+
+
+class Interrupted(NpdeError):
+    """A user's interrupt, where there is more to say than that."""
+
+    exit_code = 130

@@ -30,7 +30,7 @@ def write(path: str | os.PathLike[str], header: Mapping[str, str], tensors: Mapp
 def read(path: str | os.PathLike[str], form: str, what: str) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     """Header and tensors of a ``what`` whose header says ``form``; raises :class:`ProgramError` for anything else."""
     where = Path(path)
-    if not where.is_file():
+    if not os.path.isfile(where):  # Path.is_file raises for a name that is too long
         raise ProgramError(f"no {what} at {where}")
     if where.stat().st_size > LARGEST_FILE:
         raise ProgramError(f"{where} is larger than the {LARGEST_FILE >> 20} MiB a {what} may have")

