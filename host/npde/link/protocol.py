@@ -69,6 +69,17 @@ class Status(enum.IntEnum):
     POSITION = 6
 
 
+STATUSES: dict[Status, str] = {
+    Status.OK: "carried out; the command's own reply follows",
+    Status.SEQUENCE: "not the expected sequence number, nothing was done; the expected one follows (2 bytes)",
+    Status.UNKNOWN: "no such command",
+    Status.LENGTH: "too few or too many bytes for the command",
+    Status.RANGE: "no such weight memory, or a word beyond its end",
+    Status.NO_MODEL: "samples before a model was committed",
+    Status.POSITION: "samples or answers from another position than the stream's; that one follows (2 bytes)",
+}
+
+
 @dataclass(frozen=True)
 class Command:
     """``request`` and ``reply`` are struct formats of the fixed part; a ``+`` says bytes follow it."""
