@@ -1,23 +1,20 @@
-"""Whole pipelines against the golden model, every stream held up at random."""
+"""Whole pipelines against the golden model, step by step, every stream held up at random; and what the plan promises."""
 
 from __future__ import annotations
 
-import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, ResetInserter, Signal
-from amaranth.lib import wiring
-from amaranth.sim import Simulator
 
-from npde import golden
-from npde.link.protocol import value_bytes
-from npde.model import Model, Weights
+from npde.data import load_data
+from npde.models import load_model
 from npde.program import CENTRE, CROSS, MOORE, Clip, Dense, Grid, Identity, Pool, Program, Q, Relu, Stencil, Table
 from npde_hdl import board
-from npde_hdl.pipeline import Pipeline
 from npde_hdl.plan import plan_for
-from npde_hdl.plan.plan import Plan
+from npde_hdl.readout.answer import answer_bytes
+from npde_sim.bench import Case, draw, simulate
+from npde_sim.bench.pipeline import Held, pipeline
 
 F = Q(8, 7)
 
@@ -55,114 +52,56 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-def random_model(program: Program, rng: np.random.Generator) -> Model:
-    weights = {}
-    for index, step, _grid in program.weighted():
-        shape = program.kernel_shapes()[index]
-        draw = lambda q, size: rng.integers(q.low, q.high + 1, size=size)  # noqa: E731
-        weights[index] = Weights(draw(step.weight, shape), draw(step.bias, shape[:1]))
-    return Model(program, weights)
-
-
-def to_bytes(values: np.ndarray, width: int) -> bytes:
-    return b"".join(int(v).to_bytes(value_bytes(width), "little", signed=True) for v in values.ravel())
-
-
-def expected_bytes(model: Model, fields: np.ndarray) -> bytes:
-    answer = golden.run(model, fields)
-    wire = b""
-    for n, output in enumerate(answer.output):
-        wire += to_bytes(output, model.program.output.q.width)
-        if answer.label is not None:
-            wire += bytes([int(answer.label[n])])
-    return wire
-
-
-class Held(wiring.Component):
-    """A pipeline that is in reset while its weights are written, as the link keeps it."""
-
-    def __init__(self, plan: Plan):
-        self.pipeline = Pipeline(plan, simulation=True)
-        super().__init__({name: member for name, member in self.pipeline.signature.members.items()})
-
-    def elaborate(self, platform):
-        m = Module()
-        flush = Signal()
-        m.d.comb += flush.eq(self.config.select)
-        m.submodules.pipeline = ResetInserter(flush)(self.pipeline)
-        for name in ("samples", "answers", "config"):
-            wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(self.pipeline, name))
-        return m
-
-
-def through_gateware(plan: Plan, model: Model, sent: bytes, wanted: int, stall: float, seed: int) -> bytes:
-    dut = Held(plan)
-    got, finished = bytearray(), []
-
-    async def configure(ctx):
-        ctx.set(dut.config.select, 1)
-        for region, step in enumerate(plan.weighted):
-            size = -(-step.packing.width // 8)
-            packed = step.packing.pack(model.weights[step.index])
-            ctx.set(dut.config.region, region)
-            ctx.set(dut.config.write, 1)
-            for word in range(step.packing.depth):
-                ctx.set(dut.config.address, word)
-                ctx.set(dut.config.write_data, int.from_bytes(packed[word * size : (word + 1) * size], "little"))
-                await ctx.tick()
-        ctx.set(dut.config.write, 0)
-        ctx.set(dut.config.select, 0)
-
-    async def feed(ctx):
-        await configure(ctx)
-        dice = random.Random(seed)
-        for byte in sent:
-            while dice.random() < stall:
-                await ctx.tick()
-            ctx.set(dut.samples.payload, byte)
-            ctx.set(dut.samples.valid, 1)
-            await ctx.tick().until(dut.samples.ready)
-            ctx.set(dut.samples.valid, 0)
-
-    async def collect(ctx):
-        dice = random.Random(seed + 1)
-        for _ in range(wanted):
-            while dice.random() < stall:
-                await ctx.tick()
-            ctx.set(dut.answers.ready, 1)
-            (byte,) = await ctx.tick().sample(dut.answers.payload).until(dut.answers.valid)
-            ctx.set(dut.answers.ready, 0)
-            got.append(byte)
-        finished.append(True)
-
-    async def watchdog(ctx):
-        for _ in range(400):
-            await ctx.tick().repeat(1000)
-            if finished:
-                return
-        raise AssertionError(f"the pipeline hangs after {len(got)} of {wanted} answer bytes")
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(feed, background=True)
-    simulator.add_testbench(collect, background=True)
-    simulator.add_testbench(watchdog)
-    simulator.run()
-    return bytes(got)
-
-
-@pytest.mark.parametrize("stall", [0.0, 0.6])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_pipeline_gives_the_golden_answer_bit_for_bit(name, stall):
-    program = PROGRAMS[name]
-    rng = np.random.default_rng(len(name))
-    try:
-        model = random_model(program, rng)
-    except ValueError:
-        pytest.fail("the random weights make no model")
-    fields = rng.integers(program.input.q.low, program.input.q.high + 1, size=(3, *program.input.shape))
-    wanted = expected_bytes(model, fields)
-    plan = plan_for(program, board.get("icebreaker"))
-    got = through_gateware(plan, model, to_bytes(fields, program.input.q.width), len(wanted), stall, seed=1)
-    differing = [i for i, (a, b) in enumerate(zip(wanted, got, strict=True)) if a != b]
-    assert not differing, f"answer byte {differing[0]}: {wanted[differing[0]]} expected, {got[differing[0]]} came"
+def test_the_planners_pipeline_gives_golden_integers_after_every_step(name):
+    program, rng = PROGRAMS[name], np.random.default_rng(len(name))
+    model, plan = draw.model(program, rng), plan_for(program, board.get("icebreaker"))
+    cases = [Case(1, "all-out"), Case(2), Case(3, "bursts"), Case(4, "slow")]
+    simulate(Held(plan), pipeline, cases=cases, plan=plan, model=model, frames=draw.fields(program, rng, 3))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The shipped digits model on the iCEBreaker, twelve test images at full speed."""
+    model = load_model("digits")
+    plan = plan_for(model.program, board.get("icebreaker"))
+    frames = model.quantise_input(load_data("digits").test_x[:12])
+    (timing,) = simulate(Held(plan), pipeline, cases=[Case(1, "all-out")], plan=plan, model=model, frames=frames)
+    return model, plan, timing
+
+
+def last_bytes(plan, timing):
+    """The cycle of each frame's last answer byte."""
+    size = answer_bytes(plan.program.output, plan.program.argmax)
+    return timing.answered[size - 1 :: size]
+
+
+def test_frames_follow_each_other_without_a_bubble(digits):
+    _, plan, timing = digits
+    intervals = [after - before for before, after in pairwise(last_bytes(plan, timing))]
+    assert len(intervals) == 11
+    assert intervals == [plan.initiation_interval] * 11, f"the plan says {plan.initiation_interval} cycles, measured {intervals}"
+
+
+def test_the_pipeline_starts_long_before_the_last_pixel(digits):
+    """As soon as the first window has come: one row and two cells of a 3×3 step's neighbourhood."""
+    model, plan, timing = digits
+    grid = model.program.input
+    window = timing.sent[grid.width + 1]
+    last_pixel = timing.sent[plan.sample_bytes - 1]
+    assert window < timing.first_step[0] < last_pixel
+    one_cell = plan.weighted[0].packing.depth
+    assert timing.first_step[0] <= window + one_cell + 16, "the first values leave when the first cell's sums are complete"
+
+
+def test_the_utilisation_measured_is_the_plans(digits):
+    """Multiply-accumulates counted from the shapes, cycles from the simulation."""
+    model, plan, timing = digits
+    ends = last_bytes(plan, timing)
+    cycles = (ends[-1] - ends[0]) / (len(ends) - 1)
+    products = 0
+    for index, step, grid in model.program.weighted():
+        rows, cols = -(-grid.height // step.stride), -(-grid.width // step.stride)
+        products += rows * cols * model.weights[index].kernel.size * step.repeat
+    measured = products / (cycles * plan.multipliers)
+    assert measured == pytest.approx(plan.utilisation, rel=0.01)

@@ -54,7 +54,7 @@ def reactions(draw, out, finest):
     if kind == "table":
         width = draw(st.integers(2, 6))
         entries = draw(st.lists(st.integers(out.low, out.high), min_size=1 << width, max_size=1 << width))
-        return Table(Q(width, draw(st.integers(max(-8, finest - 16), min(finest, 20)))), tuple(entries))
+        return Table(Q(width, finest - draw(st.integers(0, 16))), tuple(entries))
     return {"identity": Identity(), "relu": Relu(), "symmetric clip": Clip(-out.high, out.high)}[kind]
 
 
@@ -63,7 +63,7 @@ def weighting(draw, grid, out=None):
     """The formats of a weighted step; its rescale leaves something to see between zero and saturation."""
     weight = draw(formats(2, 16))
     finest = weight.frac + grid.q.frac
-    bias = Q(draw(st.integers(2, 20)), finest - draw(st.integers(0, min(8, finest + 8))))
+    bias = Q(draw(st.integers(2, 20)), finest - draw(st.integers(0, 8)))
     if out is None:
         out = Q(draw(st.integers(4, 16)), finest - draw(st.integers(0, weight.width + 4)))
     return {"weight": weight, "bias": bias, "out": out, "phi": draw(reactions(out, finest))}
