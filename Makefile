@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check bench clean needs
+.PHONY: run test verify-full check bench clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# Everything, and hundreds of programs that hypothesis draws: the better part of an hour on two cores.
+verify-full: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
 check: $(STAMP)
 	$(BIN)/ruff check .
