@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,8 +134,8 @@ def test_what_a_board_cannot_do_is_one_sentence(npde, tmp_path):
 def test_a_board_that_dies_under_serve_virtual_is_said():
     with subprocess.Popen([sys.executable, "-m", "npde", "serve-virtual", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         server.stdout.readline()
-        (child,) = (int(p) for p in subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True, check=True).stdout.split())
-        os.kill(child, signal.SIGKILL)
+        (simulator,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        os.kill(int(simulator), signal.SIGKILL)
         _, said = server.communicate(timeout=30)
     assert said.strip() == "npde: the virtual board ended by itself (status -9)"
     assert server.returncode == 6
