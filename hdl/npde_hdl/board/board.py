@@ -36,22 +36,22 @@ BOARDS = {
     for board in (
         Board(
             "icebreaker", "iCEBreaker (iCE40 UP5K)", "ice40",
-            "amaranth_boards.icebreaker:ICEBreakerPlatform", "pad", "ice40_generic", "-abc9 -device u",
+            "amaranth_boards.icebreaker:ICEBreakerPlatform", "pad", "ice40_generic", "-device u",
             12_000_000, 24_000_000, 3_000_000, Cost(5280, 8, 30, 4),
         ),
         Board(
             "hx8k", "iCE40-HX8K breakout", "ice40",
-            "amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform", "core", "ice40_generic", "-abc9 -device hx",
+            "amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform", "core", "ice40_generic", "-device hx",
             12_000_000, 48_000_000, 3_000_000, Cost(7680, 0, 32, 0),
         ),
         Board(
             "ulx3s-25f", "ULX3S (ECP5 LFE5U-25F)", "ecp5",
-            "amaranth_boards.ulx3s:ULX3S_25F_Platform", "core", "ulx3s", "-nodsp",
+            "amaranth_boards.ulx3s:ULX3S_25F_Platform", "core", "ulx3s", "-nodsp -nowidelut",
             25_000_000, 80_000_000, 3_000_000, Cost(24288, 28, 56, 0),
         ),
         Board(
             "ulx3s-85f", "ULX3S (ECP5 LFE5U-85F)", "ecp5",
-            "amaranth_boards.ulx3s:ULX3S_85F_Platform", "core", "ulx3s", "-nodsp",
+            "amaranth_boards.ulx3s:ULX3S_85F_Platform", "core", "ulx3s", "-nodsp -nowidelut",
             25_000_000, 80_000_000, 3_000_000, Cost(83640, 156, 208, 0),
         ),
     )

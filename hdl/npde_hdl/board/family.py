@@ -36,18 +36,29 @@ class Family:
 
     ``aspects``: the legal (depth, width) of one block RAM. ``products_per_dsp``: signed products of
     8×8 bits (and, second, of up to 18×18 bits) one multiplier block forms. ``spram``: (depth, width).
-    ``cells``: nextpnr's name for each of :data:`KINDS`.
+    ``small``: synthesis keeps a memory out of block RAM that takes no more than the third number of pieces
+    of (depth, width) for each block. ``cells``: nextpnr's name for each of :data:`KINDS`.
     """
 
     name: str
     aspects: tuple[tuple[int, int], ...]
     products_per_dsp: tuple[int, int]
     spram: tuple[int, int] | None
+    small: tuple[int, int, int]
     dsp_kind: str
     cells: dict[str, str]
 
     def brams(self, depth: int, width: int) -> int:
-        """Block RAMs of a ``depth × width`` memory at the best single aspect."""
+        """Block RAMs of a ``depth × width`` memory at the best single aspect, none for a small one."""
+        return 0 if self.pieces(depth, width) else self._blocks(depth, width)
+
+    def pieces(self, depth: int, width: int) -> int:
+        """Pieces of distributed memory (or bits in registers) of a small memory, none for one in block RAM."""
+        piece_depth, piece_width, most = self.small
+        pieces = math.ceil(depth / piece_depth) * math.ceil(width / piece_width)
+        return pieces if pieces <= most * self._blocks(depth, width) else 0
+
+    def _blocks(self, depth: int, width: int) -> int:
         return min(math.ceil(depth / d) * math.ceil(width / w) for d, w in self.aspects)
 
     def sprams(self, depth: int, width: int) -> int:
@@ -68,6 +79,7 @@ FAMILIES = {
         ((256, 16), (512, 8), (1024, 4), (2048, 2)),
         (2, 1),
         (16384, 16),
+        (1, 1, 64),
         "ice40_mac16",
         dict(zip(KINDS, ("ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM", "ICESTORM_SPRAM"), strict=True)),
     ),
@@ -76,6 +88,7 @@ FAMILIES = {
         ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
         (1, 1),
         None,
+        (16, 4, 22),
         "ecp5_mult18",
         dict(zip(KINDS, ("TRELLIS_COMB", "MULT18X18D", "DP16KD"), strict=False)),
     ),

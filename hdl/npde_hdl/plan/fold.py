@@ -82,14 +82,15 @@ def _weighted(
             if packing.depth > 65536 or packing.width > 512:
                 continue
             cells = Reach(grid, packing.beat_taps, stencil.boundary, stencil.stride).smooth_cells
-            rows = family.brams(words_for(packing, cells), simd * grid.q.width)
+            words = words_for(packing, cells)
+            rows = family.brams(words, simd * grid.q.width)
             table = 1 if hasattr(stencil.phi, "entries") else 0
             for multiplier in ("generic", family.dsp_kind):
                 a, b = grid.q.width, stencil.weight.width
                 if multiplier != "generic" and (not budget.dsps or max(a, b) > (16 if family.name == "ice40" else 18)):
                     continue
                 dsps = family.dsps(pe * simd, a, b) if multiplier != "generic" else 0
-                luts = step_luts(packing, multiplier)
+                luts = step_luts(packing, multiplier, words, family)
                 for memory in ("block", "spram") if budget.sprams else ("block",):
                     brams = rows + table + (family.brams(packing.depth, packing.width) if memory == "block" else 0)
                     sprams = family.sprams(packing.depth, packing.width) if memory == "spram" else 0
@@ -101,7 +102,7 @@ def _weighted(
 def _pooled(index: int, step: Pool, grid: Grid, lanes: int, family: Family) -> PooledStep:
     after = step.grid_after(grid, "pool")
     brams = family.brams(after.width * grid.channels // lanes, lanes * step.accumulator_width(grid))
-    return PooledStep(index, step, grid, lanes, Cost(pool_luts(step, grid, lanes), 0, brams, 0))
+    return PooledStep(index, step, grid, lanes, Cost(pool_luts(step, grid, lanes, family), 0, brams, 0))
 
 
 def _skippable(pe: int, simd: int) -> bool:

@@ -1,0 +1,44 @@
+"""Bitstreams of the shipped models for every board they fit: fmax, resources against the prediction, time.
+
+``python benchmarks/boards.py [FOLDER]`` prints a Markdown table; FOLDER (``build/boards``) keeps everything made.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from npde.errors import BuildError, FitError
+from npde.models import NAMES, load_model
+from npde_hdl import board as boards
+from npde_hdl.board.family import KINDS
+from npde_hdl.build import build
+from npde_hdl.plan import plan_for
+
+
+def main(folder: str = "build/boards") -> None:
+    """One row a model and board."""
+    print("| model | board | clock | fmax | " + " | ".join(KINDS) + " | logic predicted | frames/s | multipliers busy | build |")
+    print("| --- " * (len(KINDS) + 8) + "|")
+    for model in NAMES:
+        for name, board in boards.BOARDS.items():
+            print(f"| {model} | {name} | {_row(model, board, Path(folder) / f'{model}-{name}')} |", flush=True)
+
+
+def _row(model: str, board: boards.Board, where: Path) -> str:
+    try:
+        plan = plan_for(load_model(model).program, board)
+        report = build(plan, where)
+    except (FitError, BuildError) as error:
+        return str(error)
+    used = [report.resources.get(kind) for kind in KINDS]
+    counts = [f"{u.used:,} of {u.available:,}" if u and u.available else "–" for u in used]
+    logic, told = used[0].used, report.predicted[KINDS[0]]
+    return " | ".join(
+        [f"{report.clock / 1e6:g} MHz", f"{report.fmax / 1e6:.1f} MHz", *counts, f"{told:,} ({told / logic - 1:+.0%})",
+         f"{plan.frames_per_second:,.0f}", f"{plan.utilisation:.1%}", f"{sum(report.seconds.values()):.0f} s"]
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
