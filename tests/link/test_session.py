@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import tty
 
@@ -33,23 +34,28 @@ class Line:
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
         self.port = os.ttyname(self.slave)
-        for source, sink, name in ((self.master, self.board, "request"), (self.board, self.master, "answer")):
-            threading.Thread(target=self._pass, args=(source, sink, name), daemon=True).start()
+        self.stopping = threading.Event()
+        self.threads = [
+            threading.Thread(target=self._pass, args=way, daemon=True)
+            for way in ((self.master, self.board, "request"), (self.board, self.master, "answer"))
+        ]
+        for thread in self.threads:
+            thread.start()
 
     def _pass(self, source, sink, name):
         try:
-            while block := os.read(source, 4096):
-                if kept := self.harm(name, block):
+            while not self.stopping.is_set():
+                if select.select([source], [], [], 0.02)[0] and (kept := self.harm(name, os.read(source, 4096))):
                     os.write(sink, kept)
         except OSError:
             return
 
-    def pull(self):
-        """The cable out: the host's end goes away."""
-        os.close(self.master)
-
     def close(self):
-        for end in (self.slave, self.board):
+        # The threads first: they would go on reading from whatever gets the same descriptors next.
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        for end in (self.master, self.slave, self.board):
             os.close(end)
 
 
