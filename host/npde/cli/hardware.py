@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from npde.cli.output import AsJson, bar, complaints, results, show
+from npde.cli.output import AsJson, bar, complaints, results, show, writable
 from npde.errors import FitError, ProgramError
 from npde.models import load_model
 from npde.program import Program
@@ -95,10 +95,11 @@ def verify(
     data: Annotated[str | None, typer.Option(help="Use these test samples; random fields by default.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of the random fields.")] = 0,
+    waveform: Annotated[Path, typer.Option(help="Where a frame that differs leaves its waveform.")] = Path("mismatch.vcd"),
     json: AsJson = False,
 ) -> None:
     """Run the whole SoC in Verilator, pin by pin, and compare every output integer with the golden model."""
-    from npde_sim.verify import compare, samples_for
+    from npde_sim.verify import compare, samples_for, trace
     from npde_sim.virtual import VirtualBoard
 
     subject = load_model(model)
@@ -109,8 +110,12 @@ def verify(
         outcome = compare(virtual.port, virtual.plan.baud, subject, samples, tick)
         speed = virtual.stop()
     show(f"{model} on {board}", {**outcome.as_dict(), "simulation": speed}, as_json=json)
-    if outcome.mismatches:
-        complaints.print(f"npde: {outcome.first}", markup=False)
+    if outcome.frame is not None:
+        complaints.print(f"npde: {outcome.first}", markup=False, soft_wrap=True)
+        with complaints.status("running that frame again, traced"):
+            again = trace(subject, board, samples[outcome.frame : outcome.frame + 1], writable(waveform))
+        came = "that frame alone" if again.mismatches else "that frame alone, which then gave golden's answer"
+        complaints.print(f"npde: {waveform} has the waveform of {came}", markup=False, soft_wrap=True)
         sys.exit(1)
 
 

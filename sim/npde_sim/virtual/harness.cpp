@@ -11,9 +11,13 @@
 #include <unistd.h>
 #include "Vtop.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
-static volatile sig_atomic_t stopped = 0;
+static volatile sig_atomic_t stopped = 0, tracing = 0;
 static void stop(int) { stopped = 1; }
+static void trace(int) { tracing = 1; }
 
 static double now() {
     timespec t;
@@ -22,11 +26,12 @@ static double now() {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) return fprintf(stderr, "usage: %s CLOCK_HZ\n", argv[0]), 2;
+    if (argc != 2 + VM_TRACE) return fprintf(stderr, "usage: %s CLOCK_HZ%s\n", argv[0], VM_TRACE ? " WAVEFORM" : ""), 2;
     const double clock_hz = atof(argv[1]);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
+    signal(SIGUSR1, trace);  // from here on, or a waveform would be mostly weights being loaded
 
     const int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
     if (master < 0 || grantpt(master) || unlockpt(master)) return perror("pseudo-terminal"), 1;
@@ -42,14 +47,29 @@ int main(int argc, char **argv) {
 
     VerilatedContext context;
     Vtop top{&context};
+#if VM_TRACE
+    VerilatedVcdC waveform;
+    context.traceEverOn(true);
+    top.trace(&waveform, 99);
+    const double half_ps = 0.5e12 / clock_hz;
+    unsigned long long halves = 0;
+#endif
     top.rx = 1;
     top.rst = 0;
     top.clk = 0;
+    auto half = [&](int clk) {
+        top.clk = clk;
+        top.eval();
+#if VM_TRACE
+        if (tracing) {
+            if (!waveform.isOpen()) waveform.open(argv[2]);
+            waveform.dump((vluint64_t)(halves++ * half_ps));
+        }
+#endif
+    };
     auto tick = [&] {
-        top.clk = 1;
-        top.eval();
-        top.clk = 0;
-        top.eval();
+        half(1);
+        half(0);
     };
 
     unsigned char in[4096], out = 0;
@@ -115,6 +135,9 @@ int main(int argc, char **argv) {
             }
         }
     }
+#if VM_TRACE
+    waveform.close();
+#endif
     fprintf(stderr, "%llu cycles, %.2f Mcycle/s\n", cycles, busy > 0 ? cycles / busy / 1e6 : 0.0);
     return 0;
 }
