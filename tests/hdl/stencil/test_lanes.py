@@ -13,8 +13,8 @@ from npde_sim.bench import Case, Mismatch, Rack, draw, simulate
 from npde_sim.bench.lanes import Lanes
 
 
-def stencil(channels, taps, weight=Q(8, 6), bias=Q(16, 8), **more):
-    return Stencil(out_channels=channels, taps=taps, weight=weight, bias=bias, out=Q(8, 2), **more)
+def stencil(channels, taps, **more):
+    return Stencil(out_channels=channels, taps=taps, **{"weight": Q(8, 6), "bias": Q(16, 8), "out": Q(8, 2), **more})
 
 
 LANES = {
