@@ -5,13 +5,12 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from npde.link.protocol import FRAME_BYTES, Info
+from npde.link.protocol import FRAME_BYTES, Info, answer_bytes
 from npde.program import Program
 from npde_hdl import board as boards
 from npde_hdl.link.endpoint import Link
 from npde_hdl.pipeline import Pipeline
 from npde_hdl.plan import Plan, plan_for
-from npde_hdl.readout.answer import answer_bytes
 
 RING_BYTES = {"ice40": (1024, 512), "ecp5": (2048, 2048)}
 """Bytes of requests and of answers held, by family: whole block RAMs."""

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from npde.data import load_data
+from npde.link.protocol import answer_bytes
 from npde.models import load_model
 from npde.program import CENTRE, CROSS, MOORE, Clip, Dense, Grid, Identity, Pool, Program, Q, Relu, Stencil, Table
 from npde_hdl import board
 from npde_hdl.plan import plan_for
-from npde_hdl.readout.answer import answer_bytes
 from npde_sim.bench import Case, draw, simulate
 from npde_sim.bench.pipeline import Held, pipeline
 

@@ -65,7 +65,10 @@ class UartReceiver(wiring.Component):
                     m.d.sync += [timer.eq(self.divisor - 1), place.eq(place + 1)]
                     with m.If(place == BITS - 1):
                         m.d.comb += [self.valid.eq(line), self.error.eq(~line)]
+                        # Straight back to rest: from a fast sender the next start bit may begin in the next cycle.
                         m.next = "SETTLE"
+                        with m.If(line):
+                            m.next = "REST"
                     with m.Elif(place != 0):
                         m.d.sync += self.byte.eq(Cat(self.byte[1:], line))
                     with m.Elif(line):

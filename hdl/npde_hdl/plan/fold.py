@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from npde.errors import FitError, ProgramError
+from npde.errors import FitError
 from npde.link.packing import Fold, Packing
 from npde.program import Dense, Grid, Pool, Program, Stencil
 from npde_hdl.board import Board
-from npde_hdl.board.family import FAMILIES, KINDS, Cost, Family
+from npde_hdl.board.family import FAMILIES, Cost, Family
 from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts
+from npde_hdl.plan.misfit import elsewhere, misfit
 from npde_hdl.plan.plan import Plan, PooledStep, WeightedStep
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach
@@ -19,7 +19,6 @@ Choice = WeightedStep | PooledStep
 
 MOST_LANES = 64
 PATIENCE = 1.125
-NAMES = dict(zip(("luts", "dsps", "brams", "sprams"), KINDS, strict=True))
 
 
 def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: int | None = None) -> Plan:
@@ -32,12 +31,11 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
     and combinations dominated in every resource dropped, so none that could matter is lost.
 
     ``clock`` in hertz and ``baud`` default to the board's. Raises :class:`FitError`, naming the
-    resource and by how much, when not even the smallest folding fits.
+    resource, by how much, and the boards it does fit, when not even the smallest folding fits.
     """
     family = FAMILIES[board.family]
     link = LINK_COST[family.name]
-    whole = Cost(board.budget.luts, board.budget.dsps, board.budget.brams, board.budget.sprams)
-    budget = Cost(whole.luts - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
+    budget = _room(board)
     menus = [_menu(choices) for choices in _choices(program, family, budget)]
     intervals = sorted({choice.initiation_interval for menu in menus for choice in menu})
 
@@ -47,7 +45,7 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
         middle = (low + high) // 2
         low, high = (low, middle) if _combine(menus, intervals[middle], budget) else (middle + 1, high)
     if low == len(intervals):
-        raise FitError(_misfit(program, board, menus, whole))
+        raise FitError(f"{misfit(program, board, menus)}; {elsewhere(program, board, fits)}")
     nearly = [i for i in intervals[low:] if i <= intervals[low] * PATIENCE]
     plans = []
     for interval in nearly:
@@ -56,6 +54,19 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
         cost = sum((step.cost for step in steps), link)
         plans.append(Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(steps), cost))
     return max(plans, key=lambda plan: (plan.utilisation, -plan.initiation_interval, -plan.cost.luts))
+
+
+def fits(program: Program, board: Board) -> bool:
+    """Whether any folding does."""
+    budget = _room(board)
+    menus = [_menu(choices) for choices in _choices(program, FAMILIES[board.family], budget)]
+    return all(menus) and _combine(menus, max(choice.initiation_interval for menu in menus for choice in menu), budget) is not None
+
+
+def _room(board: Board) -> Cost:
+    """What the link leaves of a board."""
+    whole, link = board.budget, LINK_COST[board.family]
+    return Cost(whole.luts - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
 
 
 def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Choice]]:
@@ -156,25 +167,3 @@ def _undominated(entries):
         if not any(all(a <= b for a, b in zip(other, measures, strict=True)) for other, _ in kept):
             kept.append((measures, what))
     return kept
-
-
-def _misfit(program: Program, board: Board, menus: Sequence[Sequence[Choice]], budget: Cost) -> str:
-    least = LINK_COST[FAMILIES[board.family].name]
-    for menu in menus:
-        if not menu:
-            raise ProgramError(f"program {program.name!r} has a step that no folding builds on {board.name}")
-        smallest = {f: min(getattr(c.cost, f) for c in menu) for f in NAMES}
-        least += replace(Cost(), **smallest)
-    excess = {f: getattr(least, f) - getattr(budget, f) for f in NAMES}
-    short = [
-        f"{getattr(least, f):,} {NAMES[f]} where {getattr(budget, f):,} are free, {excess[f]:,} too many"
-        for f in NAMES
-        if excess[f] > 0
-    ]
-    if not short:
-        needs = " and ".join(NAMES[f] for f in NAMES if getattr(least, f))
-        return (
-            f"program {program.name!r} does not fit {board.name}: each of {needs} would suffice alone, "
-            "but no folding satisfies all of them at once"
-        )
-    return f"program {program.name!r} does not fit {board.name}: even folded smallest it needs " + "; ".join(short)

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from npde.link.protocol import value_bytes
+from npde.link.protocol import label_bytes, value_bytes
 from npde.program import Grid
 
 
@@ -40,10 +40,10 @@ class Answer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         count, size = value_bytes(self.grid.q.width), self.grid.size
-        label_bytes = label_size(self.grid)
+        label_count = label_bytes(self.grid)
         value = self.values.payload[0]
         extended = Signal(signed(8 * count))
-        place, index = Signal(range(max(count, label_bytes))), Signal(range(size))
+        place, index = Signal(range(max(count, label_count))), Signal(range(size))
         best, label = Signal.like(value), Signal(range(size))
         m.d.comb += extended.eq(value)
 
@@ -62,21 +62,12 @@ class Answer(wiring.Component):
                                 m.next = "LABEL"
             if self.argmax:
                 with m.State("LABEL"):
-                    wide = Signal(8 * label_bytes)
+                    wide = Signal(8 * label_count)
                     m.d.comb += [wide.eq(label), self.bytes.valid.eq(1), self.bytes.payload.eq(wide.word_select(place, 8))]
                     with m.If(self.bytes.ready):
                         m.d.sync += place.eq(place + 1)
-                        with m.If(place == label_bytes - 1):
+                        with m.If(place == label_count - 1):
                             m.d.sync += place.eq(0)
                             m.next = "VALUES"
         return m
 
-
-def label_size(grid: Grid) -> int:
-    """Bytes of a label."""
-    return 1 if grid.size <= 256 else 2
-
-
-def answer_bytes(grid: Grid, argmax: bool) -> int:
-    """Bytes of one answer."""
-    return grid.size * value_bytes(grid.q.width) + (label_size(grid) if argmax else 0)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +10,7 @@ import typer
 from rich.table import Table
 
 from npde.cli.output import AsJson, bar, complaints, results, show, writable
-from npde.errors import FitError, ProgramError
 from npde.models import load_model
-from npde.program import Program
 
 ModelSource = Annotated[str, typer.Argument(help="A model file, or a shipped one: digits, fashion.")]
 BoardName = Annotated[str, typer.Option("--board", help="icebreaker, hx8k, ulx3s-25f or ulx3s-85f.")]
@@ -26,33 +22,7 @@ def _plan(model: str, board: str, clock: float | None, baud: int | None):
     from npde_hdl import board as boards
     from npde_hdl.plan import plan_for
 
-    program = load_model(model).program
-    with naming_what_fits(program, board):
-        return plan_for(program, boards.get(board), clock=round(clock * 1e6) if clock else None, baud=baud)
-
-
-@contextmanager
-def naming_what_fits(program: Program, board: str) -> Iterator[None]:
-    """Adds the boards on which ``program`` does fit to a complaint that it does not fit ``board``."""
-    try:
-        yield
-    except FitError as error:
-        from npde_hdl.board import BOARDS
-        from npde_hdl.plan import plan_for
-
-        def fits(name: str) -> bool:
-            try:
-                plan_for(program, BOARDS[name])
-            except (FitError, ProgramError):
-                return False
-            return True
-
-        # A clock or bit rate that cannot be is no matter of size, nor is a board that does not exist.
-        if board not in BOARDS or fits(board):
-            raise
-        roomy = [name for name in BOARDS if fits(name)]
-        there = " and ".join((", ".join(roomy[:-1]), roomy[-1])) if len(roomy) > 1 else "".join(roomy) or "no board npde knows"
-        raise FitError(f"{error}; it fits {there}") from error
+    return plan_for(load_model(model).program, boards.get(board), clock=round(clock * 1e6) if clock else None, baud=baud)
 
 
 def plan(model: ModelSource, board: BoardName = "icebreaker", clock: Clock = None, baud: Baud = None, json: AsJson = False) -> None:
@@ -104,7 +74,7 @@ def verify(
 
     subject = load_model(model)
     samples = samples_for(subject, data, count, seed)
-    with naming_what_fits(subject.program, board), complaints.status("building the simulator"):
+    with complaints.status("building the simulator"):
         virtual = VirtualBoard(subject.program, board)
     with virtual, bar("verifying", len(samples)) as tick:
         outcome = compare(virtual.port, virtual.plan.baud, subject, samples, tick)

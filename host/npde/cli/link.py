@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from npde import golden
-from npde.cli.hardware import BoardName, ModelSource, naming_what_fits
+from npde.cli.hardware import BoardName, ModelSource
 from npde.cli.output import AsJson, bar, complaints, results, show, writable
 from npde.data import load_data
 from npde.errors import LinkError
@@ -29,8 +29,7 @@ def _open(port: str, baud: int, model: str) -> Board:
     if not port.startswith("virtual:") or port.count(":") > 1:
         return Board.open(port, baud=baud)
     # A virtual board is built for the model it is about to be given, as a real one was.
-    with naming_what_fits(load_model(model).program, port.partition(":")[2]):
-        return Board.open(f"{port}:{model}", baud=baud)
+    return Board.open(f"{port}:{model}", baud=baud)
 
 
 def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +147,7 @@ def serve_virtual(
     from npde_sim.virtual import VirtualBoard
 
     program = load_model(model).program
-    with naming_what_fits(program, board), complaints.status("building the simulator"):
+    with complaints.status("building the simulator"):
         virtual = VirtualBoard(program, board)
     with virtual:
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -24,6 +24,7 @@ from npde.link.protocol import (
     Info,
     Kind,
     Status,
+    answer_bytes,
     value_bytes,
 )
 from npde.link.session import Session
@@ -140,7 +141,7 @@ class Board:
                 )
         for what, bytes_told, right in (
             ("a sample", info.sample, program.input.size * value_bytes(program.input.q.width)),
-            ("an answer", info.answer, answer_bytes(program)),
+            ("an answer", info.answer, answer_bytes(program.output, program.argmax)),
         ):
             if bytes_told != right:
                 raise LinkError(f"the board on {port} says {what} has {bytes_told} bytes where the program has {right}")
@@ -215,12 +216,6 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def answer_bytes(program: Program) -> int:
-    """Bytes of one answer: every output value, then the label if there is one (two bytes above 256 outputs)."""
-    label = value_bytes((program.output.channels - 1).bit_length() or 1) if program.argmax else 0
-    return program.output.size * value_bytes(program.output.q.width) + label
 
 
 def _little_endian(wire: NDArray[np.uint8]) -> NDArray[np.int64]:

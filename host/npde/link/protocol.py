@@ -29,6 +29,8 @@ import enum
 import struct
 from dataclasses import dataclass
 
+from npde.program import Grid
+
 VERSION = 1
 MAGIC = b"NPDE"
 
@@ -235,3 +237,13 @@ class Info:
 def value_bytes(width: int) -> int:
     """Bytes in which one value of ``width`` bits travels, sign-extended."""
     return -(-width // 8)
+
+
+def label_bytes(grid: Grid) -> int:
+    """Bytes of a label, the index of one of ``grid``'s values."""
+    return 1 if grid.size <= 256 else 2
+
+
+def answer_bytes(grid: Grid, argmax: bool) -> int:
+    """Bytes of one answer: every value of the output ``grid``, then the label if there is one."""
+    return grid.size * value_bytes(grid.q.width) + (label_bytes(grid) if argmax else 0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from npde.link.protocol import answer_bytes
 from npde.program import Grid, Q
 from npde_hdl.pipeline import ByteValues
-from npde_hdl.readout.answer import Answer, answer_bytes
+from npde_hdl.readout.answer import Answer
 from npde_sim.bench import Case, Expectation, Rack, draw, simulate
 from npde_sim.bench.lanes import BYTES, Lanes
 
