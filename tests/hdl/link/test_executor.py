@@ -1,0 +1,204 @@
+"""The commands against a board written from the protocol's text: random requests, right, wrong and out of turn."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+from cobs import cobs
+
+from npde.link.protocol import FRAME_BYTES, VERSION, Info, Kind, Region, Status
+from npde_hdl.link.deframe import Deframer
+from npde_hdl.link.enframe import Enframer
+from npde_hdl.link.executor import Executor
+from npde_sim.bench import Case, simulate
+from npde_sim.bench.lanes import BYTES
+from npde_sim.bench.scoreboard import Mismatch
+
+RING, ANSWERS = 1024, 64
+REGIONS = (Region(0, 0, 1, 2, 5, 16), Region(1, 0, 1, 4, 9, 32), Region(2, 0, 1, 1, 3, 5))
+INFO = Info("bench", b"12345678", b"s" * 16, 24_000_000, 3_000_000, FRAME_BYTES, RING, ANSWERS, 4, 4, REGIONS)
+
+
+class Core(wiring.Component):
+    """The link without its serial line; its pipeline gives each sample back inverted, its weight memories are plain."""
+
+    def __init__(self):
+        super().__init__({"byte": In(8), "valid": In(1), "bytes": Out(stream.Signature(8))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.deframer = deframer = Deframer(RING)
+        m.submodules.executor = executor = Executor(INFO, 32)
+        m.submodules.enframer = enframer = Enframer()
+        m.d.comb += [
+            deframer.byte.eq(self.byte), deframer.valid.eq(self.valid), deframer.read.eq(executor.read),
+            executor.data.eq(deframer.data), executor.limit.eq(deframer.limit), executor.dropped.eq(deframer.dropped),
+            executor.answers.valid.eq(executor.samples.valid), executor.answers.payload.eq(~executor.samples.payload),
+            executor.samples.ready.eq(executor.answers.ready),
+        ]  # fmt: skip
+        connect(m, executor.items, enframer.items)
+        connect(m, enframer.bytes, flipped(self.bytes))
+        config, read_data = executor.config, 0
+        for number, region in enumerate(REGIONS):
+            m.submodules[f"memory{number}"] = memory = Memory(shape=region.width, depth=region.depth, init=[])
+            write, read = memory.write_port(), memory.read_port(transparent_for=())
+            m.d.comb += [
+                write.addr.eq(config.address), write.data.eq(config.write_data), read.addr.eq(config.address), read.en.eq(1),
+                write.en.eq(config.select & config.write & (config.region == number)),
+            ]  # fmt: skip
+            read_data |= read.data & (config.region == number).replicate(32)
+        m.d.comb += config.read_data.eq(read_data)
+        return m
+
+
+class Reference:
+    """A board in thirty lines, after the protocol's text; ``answer`` gives the status and the reply."""
+
+    def __init__(self):
+        self.expected, self.committed, self.hash = 0, False, b""
+        self.memories = [[0] * region.depth for region in REGIONS]
+        self.empty()
+
+    def empty(self):
+        self.taken, self.answered, self.freed = 0, b"", 0
+
+    def answer(self, kind, sequence, payload):
+        if kind != Kind.SYNC and sequence != self.expected:
+            return Status.SEQUENCE, bytes([self.expected, 0])
+        self.expected = (sequence + 1) & 255
+        fixed = {Kind.SYNC: 4, Kind.IDENTIFY: 0, Kind.STATUS: 0, Kind.RESET: 0, Kind.READ: 5, Kind.COMMIT: 16, Kind.PULL: 4}
+        least = {Kind.WRITE: 3, Kind.PUSH: 2}
+        if kind not in fixed and kind not in least:
+            return Status.UNKNOWN, b""
+        if len(payload) < least.get(kind, 0) or len(payload) != fixed.get(kind, len(payload)):
+            return Status.LENGTH, b""
+        return getattr(self, Kind(kind).name.lower())(payload)
+
+    def sync(self, nonce):
+        return Status.OK, nonce + bytes([VERSION])
+
+    def identify(self, _):
+        return Status.OK, bytes([self.committed]) + (self.hash if self.committed else b"*" * 16) + INFO.pack()
+
+    def status(self, _):
+        return Status.OK, struct.pack("<BHHH", self.committed, 0, self.taken, len(self.answered)) + b"****"
+
+    def reset(self, _):
+        self.empty()
+        return Status.OK, b""
+
+    def write(self, payload):
+        self.empty()
+        self.committed = False
+        number, address = struct.unpack_from("<BH", payload)
+        words = payload[3:]
+        while words:
+            if number >= len(REGIONS) or address >= REGIONS[number].depth:
+                return Status.RANGE, b""
+            size = REGIONS[number].word_bytes
+            if len(words) < size:
+                return Status.LENGTH, b""
+            word = int.from_bytes(words[:size], "little") & ((1 << REGIONS[number].width) - 1)
+            self.memories[number][address] = word
+            words, address = words[size:], address + 1
+        return Status.OK, b""
+
+    def read(self, payload):
+        self.empty()
+        number, address, count = struct.unpack("<BHH", payload)
+        if number >= len(REGIONS) or address >= REGIONS[number].depth:
+            return Status.RANGE, b""
+        words = self.memories[number][address : address + count]
+        return Status.OK, b"".join(word.to_bytes(REGIONS[number].word_bytes, "little") for word in words)
+
+    def commit(self, content_hash):
+        self.empty()
+        self.committed, self.hash = True, content_hash
+        return Status.OK, b""
+
+    def push(self, payload):
+        if not self.committed:
+            return Status.NO_MODEL, b""
+        if int.from_bytes(payload[:2], "little") != self.taken:
+            return Status.POSITION, struct.pack("<H", self.taken)
+        room = ANSWERS - (len(self.answered) - self.freed)
+        samples = payload[2 : 2 + room]
+        self.answered += bytes(255 - byte for byte in samples)
+        self.taken += len(samples)
+        return Status.OK, struct.pack("<H", self.taken)
+
+    def pull(self, payload):
+        position, count = struct.unpack("<HH", payload)
+        if not self.freed <= position <= len(self.answered):
+            return Status.POSITION, struct.pack("<H", len(self.answered))
+        self.freed = position
+        return Status.OK, struct.pack("<H", position) + self.answered[position : position + min(count, 503)]
+
+
+def request(dice, board):
+    """A request: mostly sensible, sometimes beyond a region, at a wrong position, cut, unknown or out of turn."""
+    kind = dice.choice([*Kind, Kind.PUSH, Kind.PULL, Kind.PULL, Kind.WRITE, Kind.READ, Kind.COMMIT, 0x55])
+    number = dice.choice([0, 1, 2, 2, 3])
+    region = REGIONS[min(number, 2)]
+    address = dice.choice([0, 0, 1, region.depth - 1, region.depth, 300])
+    position = dice.choice([board.taken] * 4 + [board.freed, len(board.answered) + 1])
+    middle = dice.randint(board.freed, len(board.answered))
+    noise = dice.randbytes
+    payload = {
+        Kind.SYNC: noise(4), Kind.COMMIT: noise(16),
+        Kind.READ: struct.pack("<BHH", number, address, dice.choice([0, 1, 2, 100])),
+        Kind.WRITE: struct.pack("<BH", number, address) + noise(region.word_bytes * dice.randint(0, 3) + (dice.random() < 0.1)),
+        Kind.PUSH: struct.pack("<H", position) + noise(dice.choice([0, 1, 7, 40, 100])),
+        Kind.PULL: struct.pack("<HH", dice.choice([middle, middle, board.freed, len(board.answered) + 1]), dice.choice([0, 5, 600])),
+    }.get(kind, b"")  # fmt: skip
+    if dice.random() < 0.07:
+        payload = payload[:-1] if payload else b"x"
+    sequence = board.expected if dice.random() < 0.93 else dice.randrange(256)
+    return kind, sequence, payload
+
+
+async def converses(bench, count):
+    """Requests one by one, each answer compared byte by byte; where the text leaves a byte open, a ``*`` stands."""
+    board, dut, seen = Reference(), bench.dut, set()
+    # What a memory holds at first is nobody's to say.
+    writes = [struct.pack("<BH", i, 0) + bench.dice.randbytes(region.depth * region.word_bytes) for i, region in enumerate(REGIONS)]
+    first = [(Kind.WRITE, number, payload) for number, payload in enumerate(writes)]
+    dut.valid.value = 0
+    line = bench.sink("bytes", BYTES)
+    at = 0
+    for number in range(count):
+        kind, sequence, payload = first[number] if number < len(first) else request(bench.dice, board)
+        status, reply = board.answer(kind, sequence, payload)
+        seen.add((kind, status))
+        body = bytes([kind, sequence]) + payload
+        for byte in cobs.encode(body + zlib.crc32(body).to_bytes(4, "little")) + b"\0":
+            dut.byte.value, dut.valid.value = byte, 1
+            await bench.cycle()
+            dut.valid.value = 0
+            await bench.cycle(15)
+        for _ in range(30_000):
+            if 0 in line.came[at:]:
+                break
+            await bench.cycle()
+        stuffed = bytes(line.came[at : line.came.index(0, at)]) if 0 in line.came[at:] else b""
+        at += len(stuffed) + 1
+        content = cobs.decode(stuffed)
+        wanted = bytes([kind | 0x80, sequence, status]) + reply
+        open_at = [i for i, byte in enumerate(wanted) if kind in (Kind.IDENTIFY, Kind.STATUS) and byte == ord("*")]
+        came = bytes(ord("*") if i in open_at else byte for i, byte in enumerate(content[:-4]))
+        if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
+            raise Mismatch(f"request {number}: the answer's CRC is wrong")
+        if came != wanted:
+            raise Mismatch(f"request {number} ({kind:#04x}, {sequence}, {payload.hex()}): {wanted.hex()} expected, {came.hex()} came")
+    return seen
+
+
+def test_every_command_answers_as_the_protocol_says():
+    seen = set().union(*simulate(Core(), converses, cases=[Case(seed, pace) for seed, pace in ((1, "all-out"), (2, "random"), (3, "all-out"))], count=70))
+    assert {kind for kind, status in seen if status == Status.OK} == set(Kind)
+    assert {status for _, status in seen} == set(Status)
