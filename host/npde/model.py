@@ -36,10 +36,16 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Weights:
-    """One step's integers: ``kernel`` (out_channels, in_channels, taps) and ``bias`` (out_channels,), int64."""
+    """One step's integers, int64: ``kernel``, ``bias`` and (evolutions alone) ``maps``, shaped as :meth:`Program.tensors` says."""
 
     kernel: NDArray[np.int64]
     bias: NDArray[np.int64]
+    maps: NDArray[np.int64] | None = None
+
+    def parts(self) -> dict[str, NDArray[np.int64]]:
+        """The tensors there are, by name."""
+        parts = {"kernel": self.kernel, "bias": self.bias}
+        return parts if self.maps is None else {**parts, "maps": self.maps}
 
 
 @dataclass(frozen=True)
@@ -58,26 +64,29 @@ class Model:
     force: bool = False
 
     def __post_init__(self) -> None:
-        expected = self.program.kernel_shapes()
+        expected = self.program.tensors()
         if set(self.weights) != set(expected):
             raise ProgramError(
                 f"model {self.program.name!r} has weights for steps {sorted(self.weights)}; "
                 f"its program has weighted steps {sorted(expected)}"
             )
-        for index, stencil, grid in self.program.weighted():
-            tensors = self.weights[index]
-            _check_tensor(f"step {index} kernel", tensors.kernel, expected[index], stencil.weight)
-            _check_tensor(f"step {index} bias", tensors.bias, expected[index][:1], stencil.bias)
-            if not self.force:
-                check_stability(stencil, grid, tensors.kernel, f"step {index}")
+        for index, parts in expected.items():
+            held = self.weights[index].parts()
+            if set(held) != set(parts):
+                raise ProgramError(f"step {index} has tensors {sorted(held)}; its program needs {sorted(parts)}")
+            for part, (shape, q) in parts.items():
+                _check_tensor(f"step {index} {part}", held[part], shape, q)
+        if not self.force:
+            for index, stencil, grid in self.program.weighted():
+                check_stability(stencil, grid, self.weights[index].kernel, f"step {index}")
 
     @property
     def content_hash(self) -> bytes:
         """16 bytes over the program and every integer: what a board echoes once it holds this model."""
         digest = hashlib.sha256(self.program.shape_hash)
         for index in sorted(self.weights):
-            digest.update(np.ascontiguousarray(self.weights[index].kernel, dtype="<i4").tobytes())
-            digest.update(np.ascontiguousarray(self.weights[index].bias, dtype="<i4").tobytes())
+            for tensor in self.weights[index].parts().values():
+                digest.update(np.ascontiguousarray(tensor, dtype="<i4").tobytes())
         return digest.digest()[:HASH_BYTES]
 
     def quantise_input(self, raw: ArrayLike) -> NDArray[np.int64]:
@@ -100,8 +109,8 @@ class Model:
         """Write the model file whole or not at all: safetensors with the program in its header."""
         tensors = {}
         for index, tensors_of_step in self.weights.items():
-            tensors[f"{index}.kernel"] = tensors_of_step.kernel.astype(np.int32)
-            tensors[f"{index}.bias"] = tensors_of_step.bias.astype(np.int32)
+            for part, tensor in tensors_of_step.parts().items():
+                tensors[f"{index}.{part}"] = tensor.astype(np.int32)
         header = {
             "format": FORMAT,
             "program": self.program.encode().decode(),
@@ -131,15 +140,15 @@ class Model:
             notes = msgspec.json.decode(header.get("notes", "{}"), type=dict[str, str])
         except msgspec.DecodeError as error:
             raise ProgramError(f"{where} has a damaged header: {error}") from error
-        names = {f"{index}.{part}" for index in program.kernel_shapes() for part in ("kernel", "bias")}
+        names = {f"{index}.{part}" for index, parts in program.tensors().items() for part in parts}
         if set(tensors) != names:
             raise ProgramError(f"{where} holds tensors {sorted(tensors)}; its program needs {sorted(names)}")
         for name, tensor in tensors.items():
             if tensor.dtype != np.int32:
                 raise ProgramError(f"{where}: tensor {name} is {tensor.dtype}, not int32")
         weights = {
-            index: Weights(tensors[f"{index}.kernel"].astype(np.int64), tensors[f"{index}.bias"].astype(np.int64))
-            for index in program.kernel_shapes()
+            index: Weights(**{part: tensors[f"{index}.{part}"].astype(np.int64) for part in parts})
+            for index, parts in program.tensors().items()
         }
         return cls(program, weights, preprocess, notes, force)
 

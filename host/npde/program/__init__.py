@@ -1,9 +1,10 @@
 """The intermediate representation: what the theory generates and every later stage reads."""
 
 from npde.fixed import Q
+from npde.program.evolve import Evolve, Form, Product, Term, Update
 from npde.program.phi import Clip, Identity, Phi, Relu, Table
-from npde.program.program import Program, kind
-from npde.program.step import CENTRE, CROSS, MOORE, Boundary, Dense, Grid, Pool, Stencil, Step, Tap
+from npde.program.program import Program, Step, kind
+from npde.program.step import CENTRE, CROSS, MOORE, Boundary, Dense, Grid, Pool, Stencil, Tap
 
 __all__ = [
     "CENTRE",
@@ -12,10 +13,13 @@ __all__ = [
     "Boundary",
     "Clip",
     "Dense",
+    "Evolve",
+    "Form",
     "Grid",
     "Identity",
     "Phi",
     "Pool",
+    "Product",
     "Program",
     "Q",
     "Relu",
@@ -23,5 +27,7 @@ __all__ = [
     "Step",
     "Table",
     "Tap",
+    "Term",
+    "Update",
     "kind",
 ]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 
 import msgspec
 
 from npde.errors import ProgramError
-from npde.program.step import Dense, Grid, Pool, Stencil, Step
+from npde.fixed import Q
+from npde.program.evolve import Evolve
+from npde.program.step import Dense, Grid, Pool, Stencil
+
+Step = Stencil | Pool | Dense | Evolve
+Tensor = tuple[tuple[int, ...], Q]
+"""A tensor's shape and the format of its integers."""
 
 HASH_BYTES = 16
 
@@ -49,24 +56,45 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return self.grids()[-1]
 
     def weighted(self) -> Iterator[tuple[int, Stencil, Grid]]:
-        """``(index, stencil, grid before it)`` of each step that has weights, dense ones flattened."""
+        """``(index, stencil, grid before it)`` of each stencil step, dense ones flattened."""
         for index, (step, grid) in enumerate(zip(self.steps, self.grids(), strict=False)):
             match step:
                 case Stencil():
                     yield index, step, grid
                 case Dense():
                     yield index, step.as_stencil(), Dense.flatten(grid)
-                case Pool():
+                case Pool() | Evolve():
                     pass
 
+    def evolutions(self) -> Iterator[tuple[int, Evolve, Grid]]:
+        """``(index, evolution, grid)`` of each evolution."""
+        for index, (step, grid) in enumerate(zip(self.steps, self.grids(), strict=False)):
+            if isinstance(step, Evolve):
+                yield index, step, grid
+
+    def tensors(self) -> dict[int, dict[str, Tensor]]:
+        """Shape and format of ``kernel``, ``bias`` and (where there are any) ``maps``, by step; see the steps themselves."""
+        found: dict[int, dict[str, Tensor]] = {}
+        for index, stencil, grid in self.weighted():
+            shape = (stencil.out_channels, grid.channels, len(stencil.taps))
+            found[index] = {"kernel": (shape, stencil.weight), "bias": (shape[:1], stencil.bias)}
+        for index, evolve, grid in self.evolutions():
+            found[index] = {"kernel": ((evolve.coefficients, 1, 1), evolve.weight), "bias": ((evolve.biases,), evolve.bias)}
+            if evolve.maps:
+                times = evolve.times if evolve.planes else 1
+                found[index]["maps"] = ((times, grid.height, grid.width, evolve.maps), evolve.map)
+        return found
+
     def kernel_shapes(self) -> dict[int, tuple[int, int, int]]:
-        """``(out_channels, in_channels, taps)`` of each weighted step, by its index."""
+        """``(out_channels, in_channels, taps)`` of each stencil step, by its index."""
         return {index: (s.out_channels, grid.channels, len(s.taps)) for index, s, grid in self.weighted()}
 
     @property
     def weight_count(self) -> int:
-        """Kernel weights in all, biases not counted."""
-        return sum(o * i * t for o, i, t in self.kernel_shapes().values())
+        """Kernel weights and map values in all, biases not counted."""
+        return sum(
+            math.prod(shape) for parts in self.tensors().values() for part, (shape, _) in parts.items() if part != "bias"
+        )
 
     @property
     def macs(self) -> int:
@@ -92,5 +120,5 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def kind(step: Step) -> str:
-    """The step's tag, for messages and tables: ``stencil``, ``pool`` or ``dense``."""
+    """The step's tag, for messages and tables: ``stencil``, ``pool``, ``dense`` or ``evolve``."""
     return str(type(step).__struct_config__.tag)

@@ -248,6 +248,3 @@ class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense"
     def macs(self, grid: Grid) -> int:
         """Multiply-accumulates per frame."""
         return grid.size * self.out_channels
-
-
-Step = Stencil | Pool | Dense
