@@ -57,7 +57,7 @@ def verdicts(wire: bytes) -> tuple[list[bytes], int]:
         except cobs.DecodeError:
             content = b""
         whole = 6 <= len(content) <= FRAME_BYTES and zlib.crc32(content[:-4]) == int.from_bytes(content[-4:], "little")
-        good, bad = (good + [content[:-4]], bad) if whole else (good, bad + 1)
+        good, bad = ([*good, content[:-4]], bad) if whole else (good, bad + 1)
     return good, bad
 
 
