@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from npde.errors import ProgramError
 from npde.golden import evolution
 from npde.golden.contract import Field
-from npde.golden.steps import accumulate, pool, react
+from npde.golden.steps import accumulate, pool, react, recur
 from npde.model import Model
-from npde.program import Dense, Evolve, Pool, Stencil
+from npde.program import Dense, Evolve, Pool, Recurrent, Stencil
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def run(model: Model, fields: NDArray[np.integer], *, batch: int = 256, progress
 
 
 def trace(model: Model, fields: NDArray[np.integer]) -> list[Field]:
-    """The field before the first step and after every step, repeats one by one."""
+    """The field before the first step and after every step, repeats, time steps and rows one by one."""
     fields = _checked(model, fields)
     return [fields, *_advance(model, fields)]
 
@@ -64,6 +64,10 @@ def _advance(model: Model, u: Field) -> Iterator[Field]:
             case Stencil():
                 for _ in range(step.repeat):
                     u = react(step, grid, accumulate(step, grid, model.weights[index], u))
+                    yield u
+            case Recurrent():
+                for state in recur(step, grid, model.weights[index], u):
+                    u = state
                     yield u
             case Evolve():
                 for field in evolution.advance(step, grid, model.weights[index], u):

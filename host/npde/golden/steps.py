@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from npde.fixed import Q
 from npde.golden.contract import PAD, Field, rescale, saturate
 from npde.model import Weights
-from npde.program import Clip, Grid, Identity, Pool, Relu, Stencil, Table
+from npde.program import Clip, Grid, Identity, Pool, Recurrent, Relu, Stencil, Table
 
 
 def accumulate(stencil: Stencil, grid: Grid, weights: Weights, u: Field) -> Field:
@@ -42,6 +44,16 @@ def react(stencil: Stencil, grid: Grid, acc: Field) -> Field:
         case Table(input=index_format, entries=entries):
             value = np.asarray(entries, np.int64)[saturate(value, index_format) - index_format.low]
     return saturate(value, stencil.out)
+
+
+def recur(step: Recurrent, grid: Grid, weights: Weights, u: Field) -> Iterator[Field]:
+    """The state (batch, 1, 1, out_channels) after each row of ``u``."""
+    state = np.zeros((len(u), 1, 1, step.out_channels), np.int64)
+    for row in range(grid.height):
+        source = u[:, row].reshape(len(u), 1, 1, -1)
+        seen = np.concatenate([state, source], axis=-1)
+        state = react(step.as_stencil(), step.cell(grid), accumulate(step.as_stencil(), step.cell(grid), weights, seen))
+        yield state
 
 
 def pool(step: Pool, grid: Grid, u: Field) -> Field:

@@ -4,6 +4,7 @@ from npde.fixed import Q
 from npde.program.evolve import Evolve, Form, Product, Term, Update
 from npde.program.phi import Clip, Identity, Phi, Relu, Table
 from npde.program.program import Program, Step, kind
+from npde.program.recurrent import Recurrent
 from npde.program.step import CENTRE, CROSS, MOORE, Boundary, Dense, Grid, Pool, Stencil, Tap
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Product",
     "Program",
     "Q",
+    "Recurrent",
     "Relu",
     "Stencil",
     "Step",

@@ -11,9 +11,10 @@ import msgspec
 from npde.errors import ProgramError
 from npde.fixed import Q
 from npde.program.evolve import Evolve
+from npde.program.recurrent import Recurrent
 from npde.program.step import Dense, Grid, Pool, Stencil
 
-Step = Stencil | Pool | Dense | Evolve
+Step = Stencil | Pool | Dense | Evolve | Recurrent
 Tensor = tuple[tuple[int, ...], Q]
 """A tensor's shape and the format of its integers."""
 
@@ -56,13 +57,15 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return self.grids()[-1]
 
     def weighted(self) -> Iterator[tuple[int, Stencil, Grid]]:
-        """``(index, stencil, grid before it)`` of each stencil step, dense ones flattened."""
+        """``(index, stencil, grid before it)`` of each stencil step; dense and recurrent ones as stencils on one cell."""
         for index, (step, grid) in enumerate(zip(self.steps, self.grids(), strict=False)):
             match step:
                 case Stencil():
                     yield index, step, grid
                 case Dense():
                     yield index, step.as_stencil(), Dense.flatten(grid)
+                case Recurrent():
+                    yield index, step.as_stencil(), step.cell(grid)
                 case Pool() | Evolve():
                     pass
 
@@ -120,5 +123,5 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def kind(step: Step) -> str:
-    """The step's tag, for messages and tables: ``stencil``, ``pool``, ``dense`` or ``evolve``."""
+    """The step's tag, for messages and tables: ``stencil``, ``pool``, ``dense``, ``evolve`` or ``recurrent``."""
     return str(type(step).__struct_config__.tag)

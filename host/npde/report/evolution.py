@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from npde import golden
 from npde.model import Model
-from npde.program import Grid, Stencil
+from npde.program import Evolve, Grid, Recurrent, Stencil
 from npde.program.program import kind
 
 
@@ -66,8 +66,16 @@ def _columns(model: Model) -> tuple[list[str], list[Grid]]:
     """A title and the grid for the input and for every field :func:`npde.golden.trace` gives."""
     grids = model.program.grids()
     titles, shown = ["input"], [grids[0]]
-    for step, grid in zip(model.program.steps, grids[1:], strict=True):
-        repeats = step.repeat if isinstance(step, Stencil) else 1
+    for step, before, grid in zip(model.program.steps, grids, grids[1:], strict=False):
+        match step:
+            case Stencil():
+                repeats = step.repeat
+            case Evolve():
+                repeats = step.times
+            case Recurrent():
+                repeats = before.height
+            case _:
+                repeats = 1
         name = ("φ(u+K∗u)" if step.skip else "φ(K∗u)") if isinstance(step, Stencil) else kind(step)
         for copy in range(repeats):
             titles.append(f"{name} {copy + 1}" if repeats > 1 else name)
