@@ -120,13 +120,18 @@ class Executor(wiring.Component):
         with m.Switch(region):
             for number, memory_region in enumerate(info.regions):
                 with m.Case(number):
-                    m.d.comb += [depth.eq(memory_region.depth), word_bytes.eq(memory_region.word_bytes)]
+                    m.d.sync += [depth.eq(memory_region.depth), word_bytes.eq(memory_region.word_bytes)]
+            with m.Default():
+                m.d.sync += depth.eq(0)
         configuring = (kind == Kind.READ) | (kind == Kind.WRITE)
+        # From registers, so one cycle behind the address: whoever moves that waits a cycle before looking.
         in_region = Signal()
-        m.d.comb += in_region.eq(address < depth)  # a region that does not exist has depth zero
-        # Region and word stay for the cycle in which a registered write reaches the memories; the address moves on.
-        m.d.comb += [self.config.region.eq(region), self.config.write_data.eq(word)]
-        m.d.sync += self.config.address.eq(address)
+        m.d.sync += [
+            in_region.eq(address < depth),
+            self.config.region.eq(region),
+            self.config.address.eq(address),
+            self.config.write_data.eq(word),
+        ]
 
         item = self.items.payload
         beat = Signal(4)  # which byte of a fixed run
@@ -209,7 +214,7 @@ class Executor(wiring.Component):
                         with m.Switch(kind):
                             with m.Case(Kind.WRITE):
                                 m.d.sync += committed.eq(0)
-                                m.next = "GATHER"
+                                m.next = "APPROACH"
                             with m.Case(Kind.PUSH):
                                 m.next = "PUSH_AT"
             with m.State("COUNT"):
@@ -232,6 +237,9 @@ class Executor(wiring.Component):
                 with m.Else():
                     m.d.sync += level.eq(ahead)
 
+            with m.State("APPROACH"):
+                m.d.comb += [select.eq(1), flush.eq(1)]
+                m.next = "GATHER"
             with m.State("GATHER"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
                 m.d.sync += shifts.eq(0)
@@ -250,7 +258,7 @@ class Executor(wiring.Component):
                 with m.If(shifts == self.config_width // 8):
                     m.d.comb += write.eq(1)
                     m.d.sync += address.eq(address + 1)
-                    m.next = "GATHER"
+                    m.next = "APPROACH"
                 with m.Elif((shifts >= word_bytes) | fresh):
                     m.d.sync += [shifts.eq(shifts + 1), word.eq(Cat(word[8:], self.data))]
                     with m.If(shifts < word_bytes):
