@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full check bench clean needs
+.PHONY: run test verify-full hil check bench boards clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -16,15 +16,28 @@ test: $(STAMP)
 verify-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
+# The suite that any board must pass: make hil PORT=/dev/ttyUSB1 MODEL=fashion; a virtual iCEBreaker by default.
+PORT ?= virtual:icebreaker
+MODEL ?= digits
+hil: $(STAMP)
+	$(BIN)/python -m pytest tests/hil --npde-board="$(PORT)" --npde-model="$(MODEL)"
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# FASHION=FOLDER of Fashion-MNIST's IDX files adds its figures.
 bench: $(STAMP)
+	$(BIN)/python benchmarks/golden.py $(FASHION)
+	$(BIN)/python benchmarks/utilisation.py
 	$(BIN)/python benchmarks/virtual_board.py digits digits 445
 ifdef FASHION
 	$(BIN)/python benchmarks/virtual_board.py fashion "$(FASHION)" 200
 endif
+
+# Every shipped model's bitstream for every board: half an hour and more.
+boards: $(STAMP)
+	$(BIN)/python benchmarks/boards.py
 
 # What no virtualenv can bring, asked for by name before anything is installed.
 needs:
