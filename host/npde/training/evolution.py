@@ -6,35 +6,40 @@ contiguous axis, which XLA's CPU backend runs about twice as fast as its convolu
 With ``quantised`` every value is an integer held in a float. Forward, the integers are those of
 the numeric contract; backward, rounding passes gradients straight through (Bengio, Léonard and
 Courville 2013; Jacob et al. 2018). Floats of 24 (53) significant bits hold such integers exactly
-while the accumulator has at most 25 (54) bits, for ANY weights: :func:`precision` decides.
+while the accumulator has at most 25 (54) bits, for ANY weights: :func:`precision` decides, and
+:func:`outputs` asks jax for it. Ideal networks are float32 whatever their formats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
-from npde.fixed import Q
-from npde.program import Clip, Dense, Grid, Identity, Pool, Program, Relu, Stencil, Table
+from npde.program import Clip, Dense, Evolve, Grid, Identity, Pool, Program, Recurrent, Relu, Stencil, Table
+from npde.training import physics
 from npde.training.errors import TrainingError
+from npde.training.physics import PAD
+from npde.training.quantiser import rescale, straight_through, units
 
 Parameters = Mapping[str, Array]
 
-_PAD = {"periodic": "wrap", "dirichlet": "constant", "neumann": "edge"}
 
-
-def precision(program: Program) -> type[np.float32] | type[np.float64]:
+def precision(program: Program, *, quantised: bool = True) -> type[np.float32] | type[np.float64]:
     """The narrowest float that holds every accumulator of ``program`` exactly; raises :class:`TrainingError` for none."""
+    if not quantised:
+        return np.float32
     widths = [stencil.accumulator_width(grid) for _, stencil, grid in program.weighted()]
     widths += [
         step.accumulator_width(grid)
         for step, grid in zip(program.steps, program.grids(), strict=False)
         if isinstance(step, Pool)
     ]
+    widths += [physics.widest(step, grid) for _, step, grid in program.evolutions()]
     widest = max(widths)
     if widest > 54:
         raise TrainingError(
@@ -43,11 +48,30 @@ def precision(program: Program) -> type[np.float32] | type[np.float64]:
     return np.float32 if widest <= 25 else np.float64
 
 
+def outputs(
+    program: Program, parameters: Mapping[str, NDArray[np.floating]], fields: NDArray[np.integer], *, quantised: bool
+) -> NDArray[np.floating]:
+    """The last grid, (batch, height, width, channels), for ``fields`` of that layout, 500 frames at a time.
+
+    In units in the last place; with ``quantised``, the integers golden gives for the rounded parameters.
+    """
+    dtype = precision(program, quantised=quantised)
+    with jax.enable_x64(dtype is np.float64):
+        real = {name: jnp.asarray(tensor, jnp.float32) for name, tensor in parameters.items()}
+        forward = jax.jit(lambda x: evolve(program, real, x, quantised=quantised))
+        chunks = [
+            np.asarray(forward(fields[first : first + 500].transpose(3, 1, 2, 0).astype(dtype)))
+            for first in range(0, len(fields), 500)
+        ]
+    return np.concatenate(chunks, axis=3).transpose(3, 1, 2, 0)
+
+
 def evolve(program: Program, parameters: Parameters, fields: Array, *, quantised: bool) -> Array:
     """The last grid, (channels, height, width, batch), for input integers ``fields`` of the same layout.
 
-    ``parameters`` are real numbers, ``"{index}.kernel"`` (out_channels, in_channels, taps) and
-    ``"{index}.bias"`` (out_channels,). Both sides are in units in the last place of their format.
+    ``parameters`` are real numbers named ``"{index}.kernel"``, ``"{index}.bias"`` and ``"{index}.maps"``, shaped
+    as :meth:`Program.tensors` says. Fields are in units in the last place of their format, in floats of the type
+    :func:`precision` names; a float64 needs ``jax.enable_x64``.
     """
     u = fields
     for index, (step, grid) in enumerate(zip(program.steps, program.grids(), strict=False)):
@@ -59,28 +83,47 @@ def evolve(program: Program, parameters: Parameters, fields: Array, *, quantised
                 u = _advance(step.as_stencil(), Dense.flatten(grid), parameters, index, cell, quantised)
             case Stencil():
                 u = _advance(step, grid, parameters, index, u, quantised)
+            case Recurrent():
+                u = _recur(step, grid, parameters, index, u, quantised)
+            case Evolve():
+                own = {part: parameters[f"{index}.{part}"] for part in ("kernel", "bias", *(("maps",) if step.maps else ()))}
+                u = physics.advance(step, grid, own, u, quantised)
     return u
 
 
 def _advance(stencil: Stencil, grid: Grid, parameters: Parameters, index: int, u: Array, quantised: bool) -> Array:
-    kernel = units(parameters[f"{index}.kernel"], stencil.weight, quantised)
-    bias = units(parameters[f"{index}.bias"], stencil.bias, quantised) * 2.0 ** stencil.bias_shift(grid)
-
-    def euler(u: Array) -> Array:
-        acc = _convolve(stencil, grid, kernel, u) + bias[:, None, None, None]
-        if stencil.skip:
-            acc = acc + u * 2.0**stencil.weight.frac
-        return _react(stencil, _rescale(acc, stencil.shift(grid), quantised), quantised)
-
+    euler = _time_step(stencil, grid, parameters, index, u.dtype, quantised)
     if stencil.repeat == 1:
         return euler(u)
     return jax.lax.scan(lambda field, _: (euler(field), None), u, None, length=stencil.repeat)[0]
 
 
+def _recur(step: Recurrent, grid: Grid, parameters: Parameters, index: int, u: Array, quantised: bool) -> Array:
+    update = _time_step(step.as_stencil(), step.cell(grid), parameters, index, u.dtype, quantised)
+    sources = u.transpose(1, 2, 0, 3).reshape(grid.height, -1, 1, 1, u.shape[3])
+    start = jnp.zeros((step.out_channels, 1, 1, u.shape[3]), u.dtype)
+    return jax.lax.scan(lambda state, source: (update(jnp.concatenate([state, source])), None), start, sources)[0]
+
+
+def _time_step(
+    stencil: Stencil, grid: Grid, parameters: Parameters, index: int, dtype: jnp.dtype, quantised: bool
+) -> Callable[[Array], Array]:
+    kernel = units(parameters[f"{index}.kernel"].astype(dtype), stencil.weight, quantised)
+    bias = units(parameters[f"{index}.bias"].astype(dtype), stencil.bias, quantised) * 2.0 ** stencil.bias_shift(grid)
+
+    def euler(u: Array) -> Array:
+        acc = _convolve(stencil, grid, kernel, u) + bias[:, None, None, None]
+        if stencil.skip:
+            acc = acc + u * 2.0**stencil.weight.frac
+        return _react(stencil, rescale(acc, stencil.shift(grid), quantised), quantised)
+
+    return euler
+
+
 def _convolve(stencil: Stencil, grid: Grid, kernel: Array, u: Array) -> Array:
     reach = [(min(0, *axis), max(0, *axis)) for axis in zip(*stencil.taps, (0, 0), strict=True)]
     (top, bottom), (left, right) = reach
-    padded = jnp.pad(u, ((0, 0), (-top, bottom), (-left, right), (0, 0)), mode=_PAD[stencil.boundary])
+    padded = jnp.pad(u, ((0, 0), (-top, bottom), (-left, right), (0, 0)), mode=PAD[stencil.boundary])
     s = stencil.stride
     rows, cols = -(-grid.height // s), -(-grid.width // s)
     windows = [
@@ -114,7 +157,7 @@ def _look_up(table: Table, value: Array, quantised: bool) -> Array:
     line = entries[below] + (entries[below + 1] - entries[below]) * (position - below)
     if not quantised:
         return line
-    return _straight_through(line, entries[jax.lax.stop_gradient(position).astype(jnp.int32)])
+    return straight_through(line, entries[jax.lax.stop_gradient(position).astype(jnp.int32)])
 
 
 def _pool(step: Pool, grid: Grid, u: Array, quantised: bool) -> Array:
@@ -122,27 +165,4 @@ def _pool(step: Pool, grid: Grid, u: Array, quantised: bool) -> Array:
     rows, cols = grid.height // tile_y, grid.width // tile_x
     tiles = u[:, : rows * tile_y, : cols * tile_x].reshape(grid.channels, rows, tile_y, cols, tile_x, -1)
     pooled = tiles.sum(axis=(2, 4)) if step.kind == "sum" else tiles.max(axis=(2, 4))
-    return jnp.clip(_rescale(pooled, step.shift(grid), quantised), step.out.low, step.out.high)
-
-
-def _rescale(acc: Array, shift: int, quantised: bool) -> Array:
-    """Divided by ``2**shift``; if quantised, rounded half up. Both are exact: a power of two, and one more bit."""
-    value = acc * 2.0**-shift
-    return _straight_through(value, jnp.floor(value + 0.5)) if quantised and shift else value
-
-
-def units(real: Array, q: Q, quantised: bool) -> Array:
-    """Real parameters in units in the last place of ``q``; if quantised, rounded half up and saturated."""
-    value = real * 2.0**q.frac
-    return _straight_through(value, jnp.clip(jnp.floor(value + 0.5), q.low, q.high)) if quantised else value
-
-
-def _straight_through(ideal: Array, rounded: Array) -> Array:
-    """``rounded``, bit for bit, with the gradient of ``ideal``."""
-
-    @jax.custom_vjp
-    def choose(ideal: Array, rounded: Array) -> Array:
-        return rounded
-
-    choose.defvjp(lambda ideal, rounded: (rounded, None), lambda _, gradient: (gradient, jnp.zeros_like(gradient)))
-    return choose(ideal, rounded)
+    return jnp.clip(rescale(pooled, step.shift(grid), quantised), step.out.low, step.out.high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from npde.program import Program, Q
 from npde.training import checkpoint
 from npde.training.augment import batches
 from npde.training.errors import TrainingError
-from npde.training.evolution import evolve, precision
+from npde.training.evolution import evolve, outputs, precision
 from npde.training.parameters import Tensors
 from npde.training.recipe import Descent
 
@@ -37,12 +37,13 @@ def descend(
     quantised: bool,
     background: int,
     seed: int,
+    frozen: Collection[str] = (),
     checkpoint_path: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Parameters after ``descent`` from ``start`` on ``fields``, integers (n, height, width, channels).
 
-    ``background`` is the integer that augmentation moves in. The same arguments give the same
+    ``background`` is the integer that augmentation moves in; the tensors named ``frozen`` stay as they start. The same arguments give the same
     parameters, also when resumed from ``checkpoint_path``. Raises :class:`TrainingError` when the
     loss stops being finite, when there is less than one batch, or for a checkpoint of another run.
     """
@@ -50,12 +51,13 @@ def descend(
     if not per_epoch:
         raise TrainingError(f"{len(fields)} training samples do not fill one batch of {descent.batch}")
     optimiser = _optimiser(descent, per_epoch * descent.epochs)
-    steps = jax.jit(partial(_steps, program, descent, optimiser, quantised))
-    parameters = {name: jnp.asarray(tensor, jnp.float32) for name, tensor in start.items()}
+    fixed = {name: jnp.asarray(tensor, jnp.float32) for name, tensor in start.items() if name in frozen}
+    steps = jax.jit(partial(_steps, program, descent, optimiser, quantised, fixed))
+    parameters = {name: jnp.asarray(tensor, jnp.float32) for name, tensor in start.items() if name not in frozen}
     state = (parameters, optimiser.init(parameters))
     leaves, structure = jax.tree.flatten(state)
     key = checkpoint.run_key(
-        program.encode(), msgspec.json.encode(descent), repr((seed, quantised, background)).encode(),
+        program.encode(), msgspec.json.encode(descent), repr((seed, quantised, background, sorted(frozen))).encode(),
         *(np.ascontiguousarray(array).tobytes() for array in (fields, labels, *start.values())),
     )  # fmt: skip
     done = 0
@@ -63,7 +65,7 @@ def descend(
         done = found[0]
         state = jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in found[1]])
 
-    dtype = precision(program)
+    dtype = precision(program, quantised=quantised)
     for epoch in range(done, descent.epochs):
         rng = np.random.default_rng((seed, int(quantised), epoch))
         groups = batches(
@@ -72,7 +74,8 @@ def descend(
         )  # fmt: skip
         seen = 0
         for x, y in groups:
-            state, loss = steps(state, x.astype(dtype), y)
+            with jax.enable_x64(dtype is np.float64):
+                state, loss = steps(state, x.astype(dtype), y)
             seen += len(x)
             if not np.isfinite(loss):
                 raise TrainingError(
@@ -82,20 +85,16 @@ def descend(
                 progress(epoch + seen / per_epoch, float(loss))
         if checkpoint_path is not None:
             checkpoint.save(checkpoint_path, key, epoch + 1, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
-    return {name: np.asarray(tensor) for name, tensor in state[0].items()}
+    trained = {**fixed, **state[0]}
+    return {name: np.asarray(trained[name]) for name in start}
 
 
 def accuracy(
     program: Program, tensors: Tensors, fields: NDArray[np.integer], labels: NDArray[np.int64], *, quantised: bool
 ) -> float:
     """The share of ``fields``, integers (n, height, width, channels), whose greatest output has the right label."""
-    forward = jax.jit(lambda x: evolve(program, {k: jnp.asarray(v) for k, v in tensors.items()}, x, quantised=quantised))
-    right = 0
-    for first in range(0, len(fields), 500):
-        x = fields[first : first + 500].transpose(3, 1, 2, 0).astype(precision(program))
-        outputs = np.asarray(forward(x)).reshape(-1, x.shape[-1])
-        right += int((outputs.argmax(axis=0) == labels[first : first + 500]).sum())
-    return right / len(fields)
+    answers = outputs(program, tensors, fields, quantised=quantised).reshape(len(fields), -1)
+    return float(np.mean(answers.argmax(axis=1) == labels))
 
 
 def _optimiser(descent: Descent, total: int) -> optax.GradientTransformation:
@@ -105,13 +104,13 @@ def _optimiser(descent: Descent, total: int) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=descent.decay, mask=kernels))
 
 
-def _steps(program, descent, optimiser, quantised, state, x, y):
+def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
     """Adam on ``k`` batches in a row: x (k, channels, height, width, batch), y (k, batch)."""
     formats = _formats(program)
 
     def step(state, batch):
         parameters, memory = state
-        loss, gradient = jax.value_and_grad(partial(_loss, program, descent, quantised))(parameters, *batch)
+        loss, gradient = jax.value_and_grad(partial(_loss, program, descent, quantised, fixed))(parameters, *batch)
         updates, memory = optimiser.update(gradient, memory, parameters)
         parameters = optax.apply_updates(parameters, updates)
         # Projected onto what the formats can hold, or the quantiser would saturate what training cannot see.
@@ -122,16 +121,15 @@ def _steps(program, descent, optimiser, quantised, state, x, y):
     return state, losses.mean()
 
 
-def _loss(program, descent, quantised, parameters, x, y):
-    outputs = evolve(program, parameters, x, quantised=quantised).reshape(program.output.size, -1).T
-    logits = outputs * 2.0**-program.output.q.frac
+def _loss(program, descent, quantised, fixed, parameters, x, y):
+    answers = evolve(program, {**fixed, **parameters}, x, quantised=quantised).reshape(program.output.size, -1).T
+    logits = answers * 2.0**-program.output.q.frac
     target = optax.smooth_labels(jax.nn.one_hot(y, program.output.size), descent.smoothing)
     return optax.softmax_cross_entropy(logits, target).mean()
 
 
 def _formats(program: Program) -> dict[str, Q]:
-    weighted = list(program.weighted())
-    return {f"{i}.kernel": s.weight for i, s, _ in weighted} | {f"{i}.bias": s.bias for i, s, _ in weighted}
+    return {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
 
 
 def _span(q: Q) -> tuple[float, float]:

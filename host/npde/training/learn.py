@@ -69,8 +69,8 @@ def quantise(
 def rounded(program: Program, tensors: Tensors) -> dict[int, Weights]:
     """Real parameters as integers of their formats; raises :class:`npde.errors.ProgramError` for NaN."""
     return {
-        index: Weights(stencil.weight.quantise(tensors[f"{index}.kernel"]), stencil.bias.quantise(tensors[f"{index}.bias"]))
-        for index, stencil, _ in program.weighted()
+        index: Weights(**{part: q.quantise(tensors[f"{index}.{part}"]) for part, (_, q) in parts.items()})
+        for index, parts in program.tensors().items()
     }
 
 

@@ -27,8 +27,8 @@ Tensors = Mapping[str, NDArray[np.floating]]
 class FloatModel:
     """A trained network before quantisation.
 
-    ``tensors``: real ``"{index}.kernel"`` (out_channels, in_channels, taps) and ``"{index}.bias"``
-    (out_channels,) for each weighted step of ``program``, float32. Raises :class:`ProgramError`
+    ``tensors``: real ``"{index}.kernel"``, ``"{index}.bias"`` and ``"{index}.maps"`` for each step of ``program`` that
+    has them, shaped as :meth:`npde.program.Program.tensors` says, float32. Raises :class:`ProgramError`
     for another set of tensors, other shapes or types, or values that are not finite.
     """
 
@@ -83,11 +83,7 @@ class FloatModel:
 
 def tensor_shapes(program: Program) -> dict[str, tuple[int, ...]]:
     """The shape of every float tensor of ``program``, by its name."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for index, shape in program.kernel_shapes().items():
-        shapes[f"{index}.kernel"] = shape
-        shapes[f"{index}.bias"] = shape[:1]
-    return shapes
+    return {f"{index}.{part}": shape for index, parts in program.tensors().items() for part, (shape, _) in parts.items()}
 
 
 def initialise(program: Program, *, seed: int, diffusion: float = 0.0) -> dict[str, NDArray[np.float32]]:
@@ -95,7 +91,8 @@ def initialise(program: Program, *, seed: int, diffusion: float = 0.0) -> dict[s
 
     Kernels are normal with variance 1/fan-in (LeCun 1998), a quarter of it on Euler steps so that
     the field survives many of them; ``diffusion`` adds D·dt/h² times the isotropic Laplacian to
-    every Euler step's own field.
+    every Euler step's own field. An evolution's coefficients start like a kernel seen by as many values,
+    its biases and maps (a flat potential, planes without an index step) at zero.
     """
     rng = np.random.default_rng(seed)
     tensors: dict[str, NDArray[np.float32]] = {}
@@ -107,6 +104,10 @@ def initialise(program: Program, *, seed: int, diffusion: float = 0.0) -> dict[s
             kernel += diffusion * _own_field_laplacian(stencil, shape)
         tensors[f"{index}.kernel"] = kernel.astype(np.float32)
         tensors[f"{index}.bias"] = np.zeros(shape[0], np.float32)
+    for index, evolve, _grid in program.evolutions():
+        for part, (size, _) in program.tensors()[index].items():
+            drawn = rng.normal(size=size) / evolve.coefficients if part == "kernel" else np.zeros(size)
+            tensors[f"{index}.{part}"] = drawn.astype(np.float32)
     return tensors
 
 
