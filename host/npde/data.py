@@ -1,9 +1,10 @@
-"""Data sets as raw arrays: scikit-learn's 8×8 digits, a folder of IDX files, or an .npz archive."""
+"""Data sets as raw arrays: scikit-learn's 8×8 digits, synthetic oscillations, a folder of IDX files, or an .npz archive."""
 
 from __future__ import annotations
 
 import gzip
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -64,13 +65,21 @@ class Dataset:
 
 
 def load_data(source: str | os.PathLike[str]) -> Dataset:
-    """The data set named ``digits``, in a folder of four IDX files (gzip or not), or in an ``.npz``.
+    """The data set named ``digits`` or ``oscillations``, in a folder of four IDX files (gzip or not), or in an ``.npz``.
+
+    ``digits@16x16`` are the digits interpolated to a grid of that height and width, for fields that need finer cells.
 
     An ``.npz`` has the keys ``x_train``, ``y_train``, ``x_test``, ``y_test`` and is read without
     pickles. Raises :class:`DataError`, one sentence saying what is wrong where.
     """
     if source == "digits":
         return _digits()
+    if source == "oscillations":
+        from npde.oscillations import oscillations
+
+        return oscillations()
+    if isinstance(source, str) and (finer := re.fullmatch(r"digits@(\d{1,3})x(\d{1,3})", source)):
+        return _interpolated(_digits(), int(finer[1]), int(finer[2]))
     path = Path(source)
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         return _idx_folder(path)
@@ -91,6 +100,25 @@ def _digits() -> Dataset:
     for label in np.unique(y):
         test[np.flatnonzero(y == label)[3::4]] = True
     return Dataset("digits", x[~test], y[~test], x[test], y[test], 10, (0.0, 16.0))
+
+
+def _interpolated(data: Dataset, height: int, width: int) -> Dataset:
+    """Images of bytes interpolated linearly to ``height × width`` cells, cell centres to cell centres, in bytes again."""
+    if not 1 <= height <= 256 or not 1 <= width <= 256:
+        raise DataError(f"{data.name} are interpolated to 1 to 256 cells a side, not {height}×{width}")
+    rows, cols = (_linear(old, new) for old, new in zip(data.train_x.shape[1:], (height, width), strict=True))
+    finer = [
+        np.clip(np.rint(rows @ (x * 255.0 / data.raw_range[1]) @ cols.T), 0, 255).astype(np.uint8)
+        for x in (data.train_x, data.test_x)
+    ]
+    name = f"{data.name}@{height}x{width}"
+    return Dataset(name, finer[0], data.train_y, finer[1], data.test_y, data.classes, (0.0, 256.0))
+
+
+def _linear(old: int, new: int) -> NDArray[np.float64]:
+    """The (new, old) matrix of linear interpolation; beyond the outer centres the outer values stay."""
+    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(old)))
 
 
 def _idx_folder(folder: Path) -> Dataset:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from npde.cli.output import AsJson, bar, show, writable
-from npde.data import load_data
-from npde.errors import Interrupted
+from npde.data import Dataset, load_data
+from npde.errors import DataError, Interrupted
 
-DataSource = Annotated[str, typer.Option("--data", help="digits, a folder of IDX files, or an .npz file.")]
+if TYPE_CHECKING:
+    from npde.training.recipe import Recipe
+
+SOURCES = "digits, digits@HEIGHTxWIDTH, oscillations, a folder of IDX files, or an .npz file."
+DataSource = Annotated[str, typer.Option("--data", help=SOURCES)]
+TestSamples = Annotated[bool, typer.Option("--test/--no-test", help="Whether to look at the test samples, once, at the end.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="Resume from and save to this file after every epoch.")]
 
 
@@ -23,6 +28,14 @@ def _check_places(output: Path, checkpoint: Path | None) -> None:
     writable(output)
     if checkpoint is not None:
         writable(checkpoint)
+
+
+def _samples(data: str | None, recipe: Recipe) -> Dataset:
+    from npde.training.recipe import FOLDER
+
+    if data is None and recipe.data == FOLDER:
+        raise DataError(f"recipe {recipe.name!r} takes a folder of IDX files, which --data names")
+    return load_data(data or recipe.data)
 
 
 @contextmanager
@@ -39,28 +52,37 @@ def _resumable(checkpoint: Path | None) -> Iterator[None]:
 
 
 def train(
-    output: Annotated[Path, typer.Argument(help="Where the float parameters go.")],
-    data: DataSource = "digits",
-    recipe: Annotated[str, typer.Option(help="A built-in recipe: digits or fashion.")] = "digits",
+    output: Annotated[Path | None, typer.Argument(help="Where the float parameters go.")] = None,
+    data: Annotated[str | None, typer.Option(help=f"{SOURCES} The recipe's own by default.")] = None,
+    recipe: Annotated[str, typer.Option(help="A built-in recipe; list shows them all.")] = "digits",
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(min=0, help="Another number of epochs than the recipe's.")] = None,
+    validation: Annotated[float | None, typer.Option(help="Another share of training samples held out than the recipe's.")] = None,
+    test: TestSamples = True,
     checkpoint: Checkpoint = None,
     json: AsJson = False,
 ) -> None:
-    """Train a neural PDE with Adam in floating point."""
+    """Train a neural PDE with Adam in floating point; --recipe list names the recipes."""
     from npde.training import learn
     from npde.training import recipe as recipes
 
+    if recipe == "list":
+        show("recipes", {name: f"for {known.data}" for name, known in recipes.RECIPES.items()}, as_json=json)
+        return
+    if output is None:
+        raise typer.BadParameter("the file the float parameters go to is missing")
     chosen = recipes.recipe(recipe)
+    if validation is not None:
+        chosen = msgspec.structs.replace(chosen, validation=validation)
     if seed is not None:
         chosen = msgspec.structs.replace(chosen, seed=seed)
     if epochs is not None:
         chosen = msgspec.structs.replace(chosen, descent=msgspec.structs.replace(chosen.descent, epochs=epochs))
     _check_places(output, checkpoint)
-    samples = load_data(data)
+    samples = _samples(data, chosen)
     with _resumable(checkpoint), bar("training", chosen.descent.epochs) as tick:
         trained = learn.train(
-            chosen, samples, checkpoint_path=checkpoint,
+            chosen, samples, test=test, checkpoint_path=checkpoint,
             progress=lambda done, loss: tick(0, completed=done, description=f"training, loss {loss:.4f}"),
         )  # fmt: skip
     trained.save(output)
@@ -70,8 +92,9 @@ def train(
 def quantise(
     source: Annotated[Path, typer.Argument(help="Float parameters from npde train.")],
     output: Annotated[Path, typer.Argument(help="Where the model of integers goes.")],
-    data: DataSource = "digits",
+    data: Annotated[str | None, typer.Option(help=f"{SOURCES} The recipe's own by default.")] = None,
     round_only: Annotated[bool, typer.Option(help="Round as it is, without quantisation-aware training.")] = False,
+    test: TestSamples = True,
     checkpoint: Checkpoint = None,
     json: AsJson = False,
 ) -> None:
@@ -81,10 +104,10 @@ def quantise(
 
     trained = FloatModel.load(source)
     _check_places(output, checkpoint)
-    samples = None if round_only else load_data(data)
+    samples = None if round_only else _samples(data, trained.recipe)
     with _resumable(checkpoint), bar("quantising", trained.recipe.finetune.epochs) as tick:
         model = learn.quantise(
-            trained, samples, checkpoint_path=checkpoint,
+            trained, samples, test=test, checkpoint_path=checkpoint,
             progress=lambda done, loss: tick(0, completed=done, description=f"quantising, loss {loss:.4f}"),
         )  # fmt: skip
     model.save(output)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from npde.fixed import Q
-from npde.program import MOORE, Clip, Dense, Grid, Pool, Program, Stencil, Step
+from npde.program import MOORE, Boundary, Clip, Dense, Grid, Pool, Program, Stencil, Step
 from npde.training.errors import TrainingError
-
-INPUT_BITS = 8
-BIAS_BITS = 16
-ANSWER_BITS = 16
+from npde.training.formats import ANSWER_BITS, INPUT_BITS, biased, ranged
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,7 +22,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     residual: int = 0
 
 
-class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="reaction-diffusion"):
     """A reaction-diffusion net: stages of 3×3 stencil steps, sums over tiles of the last grid, a dense answer.
 
     ``weight_bits`` and ``field_bits`` are one width for all weighted steps (the dense one included;
@@ -30,7 +31,7 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     program, and with it the bitstream, follows from the recipe alone and survives a retraining.
     ``pool_range`` and ``answer_range`` do the same for the pooled sums and the answers.
     ``pool_size`` is the side of the tiles summed before the answer, the whole grid by default.
-    ``rectify`` clips fields to [0, 1) in place of (-1, 1).
+    ``rectify`` clips fields to [0, 1) in place of (-1, 1). Stages without residual steps are a CNN with strides.
     """
 
     stages: tuple[Stage, ...]
@@ -43,6 +44,19 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     answer_range: int = 6
     pool_size: int | None = None
     rectify: bool = False
+    boundary: Boundary = "neumann"
+
+    def program(self, shape: tuple[int, int, int], classes: int, name: str) -> Program:
+        """:func:`build_program` for this architecture."""
+        return build_program(self, shape, classes, name)
+
+    def start(self, program: Program, seed: int) -> Mapping[str, NDArray[np.float32]]:
+        """Nothing but the common start."""
+        return {}
+
+    def frozen(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
 
 
 def build_program(architecture: Architecture, shape: tuple[int, int, int], classes: int, name: str) -> Program:
@@ -68,9 +82,10 @@ def build_program(architecture: Architecture, shape: tuple[int, int, int], class
             out_channels=channels,
             taps=MOORE,
             weight=ranged(weight, architecture.weight_range),
-            bias=_bias(architecture.bias_range, ranged(weight, architecture.weight_range).frac + grid.q.frac),
+            bias=biased(architecture.bias_range, ranged(weight, architecture.weight_range).frac + grid.q.frac),
             out=out,
             phi=Clip(0 if architecture.rectify else -out.high, out.high),
+            boundary=architecture.boundary,
             stride=stride,
             skip=skip,
         )
@@ -85,21 +100,11 @@ def build_program(architecture: Architecture, shape: tuple[int, int, int], class
         Dense(
             out_channels=classes,
             weight=dense,
-            bias=_bias(architecture.answer_range, finest),
+            bias=biased(architecture.answer_range, finest),
             out=Q(ANSWER_BITS, min(answer.frac, finest)),
         )
     )
     return Program(name=name, input=start, steps=tuple(steps), argmax=True)
-
-
-def ranged(width: int, log2_range: int) -> Q:
-    """The format of ``width`` bits that spans [-2**log2_range, 2**log2_range)."""
-    return Q(width, width - 1 - log2_range)
-
-
-def _bias(log2_range: int, finest: int) -> Q:
-    """Biases of 16 bits, no finer than the accumulator."""
-    return Q(BIAS_BITS, min(BIAS_BITS - 1 - log2_range, finest))
 
 
 def _spread(what: str, bits: int | tuple[int, ...], steps: int) -> tuple[int, ...]:

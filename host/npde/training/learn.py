@@ -18,50 +18,74 @@ from npde.training.recipe import Recipe
 
 
 def train(
-    recipe: Recipe, data: Dataset, *, checkpoint_path: Path | None = None, progress: Progress | None = None
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    test: bool = True,
+    checkpoint_path: Path | None = None,
+    progress: Progress | None = None,
 ) -> FloatModel:
-    """A float model by ``recipe.descent``; its notes say the float accuracy on the test samples, looked at once."""
+    """A float model by ``recipe.descent``.
+
+    Its notes say the accuracy on the validation samples, where the recipe holds some out, and on the test samples,
+    which are looked at once, at the end, and not without ``test``.
+    """
     program = recipe.program(data.sample_shape, data.classes)
     preprocess = unit_range(data)
+    shown = ~held_out(data.train_y, recipe.validation)
     x = fields_of(program, preprocess, data.train_x)
-    start = initialise(program, seed=recipe.seed, diffusion=recipe.diffusion)
-    tensors = descend(
-        program, start, recipe.descent, x, data.train_y,
-        quantised=False, background=_background(program, preprocess, data), seed=recipe.seed,
-        checkpoint_path=checkpoint_path, progress=progress,
-    )  # fmt: skip
-    test = fields_of(program, preprocess, data.test_x)
-    notes = {
-        "data": data.name,
-        "seed": str(recipe.seed),
-        "float accuracy": f"{accuracy(program, tensors, test, data.test_y, quantised=False):.4f}",
+    start = {
+        **initialise(program, seed=recipe.seed, diffusion=recipe.diffusion),
+        **recipe.architecture.start(program, recipe.seed),
     }
+    tensors = descend(
+        program, start, recipe.descent, x[shown], data.train_y[shown],
+        quantised=False, background=_background(program, preprocess, data), seed=recipe.seed,
+        frozen=recipe.architecture.frozen(), checkpoint_path=checkpoint_path, progress=progress,
+    )  # fmt: skip
+    notes = {"data": data.name, "seed": str(recipe.seed)}
+    if not shown.all():
+        share = accuracy(program, tensors, x[~shown], data.train_y[~shown], quantised=False)
+        notes["float validation accuracy"] = f"{share:.4f}"
+    if test:
+        fields = fields_of(program, preprocess, data.test_x)
+        notes["float accuracy"] = f"{accuracy(program, tensors, fields, data.test_y, quantised=False):.4f}"
     return FloatModel(program, tensors, preprocess, recipe, notes)
 
 
 def quantise(
-    trained: FloatModel, data: Dataset | None, *, checkpoint_path: Path | None = None, progress: Progress | None = None
+    trained: FloatModel,
+    data: Dataset | None,
+    *,
+    test: bool = True,
+    checkpoint_path: Path | None = None,
+    progress: Progress | None = None,
 ) -> Model:
     """The model of integers: ``recipe.finetune`` through the quantiser, then rounding.
 
-    Without ``data`` the trained parameters are rounded as they are. Raises :class:`TrainingError`
-    when the data has another shape than the program.
+    Its notes say golden's accuracies, as :func:`train` does. Without ``data`` the trained parameters are rounded as
+    they are. Raises :class:`TrainingError` when the data has another shape than the program.
     """
-    program, tensors, notes = trained.program, trained.tensors, dict(trained.notes)
+    program, tensors, notes, recipe = trained.program, trained.tensors, dict(trained.notes), trained.recipe
+    shown = np.empty(0, bool)
     if data is not None:
         if data.sample_shape != program.input.shape or data.classes > program.output.size:
             raise TrainingError(
                 f"{data.name} has samples of shape {data.sample_shape} and {data.classes} classes; "
                 f"model {program.name!r} takes {program.input.shape} and has {program.output.size}"
             )
+        shown = ~held_out(data.train_y, recipe.validation)
         tensors = descend(
-            program, tensors, trained.recipe.finetune, fields_of(program, trained.preprocess, data.train_x), data.train_y,
-            quantised=True, background=_background(program, trained.preprocess, data), seed=trained.recipe.seed,
-            checkpoint_path=checkpoint_path, progress=progress,
+            program, tensors, recipe.finetune, fields_of(program, trained.preprocess, data.train_x[shown]),
+            data.train_y[shown], quantised=True, background=_background(program, trained.preprocess, data),
+            seed=recipe.seed, frozen=recipe.architecture.frozen(), checkpoint_path=checkpoint_path, progress=progress,
         )  # fmt: skip
     model = Model(program, rounded(program, tensors), trained.preprocess, notes)
     if data is not None:
-        notes["quantised accuracy"] = f"{golden_accuracy(model, data):.4f}"
+        if not shown.all():
+            notes["quantised validation accuracy"] = f"{golden_share(model, data.train_x[~shown], data.train_y[~shown]):.4f}"
+        if test:
+            notes["quantised accuracy"] = f"{golden_accuracy(model, data):.4f}"
         model = Model(program, model.weights, trained.preprocess, notes)
     return model
 
@@ -76,10 +100,24 @@ def rounded(program: Program, tensors: Tensors) -> dict[int, Weights]:
 
 def golden_accuracy(model: Model, data: Dataset) -> float:
     """The golden model's share of right labels on the test samples."""
-    label = golden.run(model, model.quantise_input(data.test_x)).label
+    return golden_share(model, data.test_x, data.test_y)
+
+
+def golden_share(model: Model, raw: NDArray, labels: NDArray[np.int64]) -> float:
+    """The golden model's share of right labels on ``raw`` samples; raises :class:`TrainingError` without argmax."""
+    label = golden.run(model, model.quantise_input(raw)).label
     if label is None:
         raise TrainingError(f"model {model.program.name!r} answers with fields, not with a label")
-    return float(np.mean(label == data.test_y))
+    return float(np.mean(label == labels))
+
+
+def held_out(labels: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Which samples validate: ``share`` of each class, evenly over its samples, the same ones whatever the seed."""
+    held = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        held[own] = np.diff(np.floor(np.arange(len(own) + 1) * share + 1e-9)) > 0
+    return held
 
 
 def unit_range(data: Dataset) -> Preprocess:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from npde.program import Program
-from npde.training.architecture import Architecture, Stage, build_program
+from npde.training.architecture import Architecture, Stage
 from npde.training.errors import TrainingError
+from npde.training.network import Perceptron, Recurrence
+from npde.training.wave import Wave
+
+FOLDER = "FOLDER"
+"""Stands for a folder of IDX files of 28×28 images, wherever it is."""
 
 
 class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,16 +45,19 @@ class Descent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A named way to a model: its architecture, the float descent, the quantised descent, the seed.
 
-    ``diffusion`` starts every Euler step as isotropic diffusion with that ``D·dt/h²``. Formats come
+    ``data`` is the data set it is meant for, :data:`FOLDER` a folder of IDX files. ``validation`` is the share of the training samples, the same of each
+    class, that no descent sees: what hyperparameters are chosen by. ``diffusion`` starts every Euler step as isotropic diffusion with that ``D·dt/h²``. Formats come
     from the architecture alone, so retraining keeps the bitstream.
     """
 
     name: str
-    architecture: Architecture
+    architecture: Architecture | Wave | Perceptron | Recurrence
     descent: Descent
     finetune: Descent
     seed: int = 0
     diffusion: float = 0.0
+    validation: float = 0.0
+    data: str = "digits"
 
     def __post_init__(self) -> None:
         for phase in (self.descent, self.finetune):
@@ -59,9 +67,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                     f"not {phase.epochs}, {phase.batch} and {phase.rate}"
                 )
 
+        if not 0 <= self.validation <= 0.5:
+            raise TrainingError(f"recipe {self.name!r}: validation takes 0 to 0.5 of the training samples, not {self.validation:g}")
+
     def program(self, shape: tuple[int, int, int], classes: int) -> Program:
         """The program for samples of ``shape`` (height, width, channels)."""
-        return build_program(self.architecture, shape, classes, self.name)
+        return self.architecture.program(shape, classes, self.name)
 
 
 RECIPES = {
@@ -84,6 +95,79 @@ RECIPES = {
         ),
         descent=Descent(epochs=40, rate=5e-3, batch=128, smoothing=0.02, augmentation=Augmentation(flip=True)),
         finetune=Descent(epochs=8, rate=1e-3, batch=128, smoothing=0.02, augmentation=Augmentation(flip=True)),
+        data=FOLDER,
+    ),
+    "cnn": Recipe(
+        name="cnn",
+        architecture=Architecture(
+            stages=(Stage(channels=12), Stage(channels=16, stride=2), Stage(channels=24)),
+            rectify=True, boundary="dirichlet", pool_size=2, pool_range=2,
+        ),
+        descent=Descent(epochs=60, rate=5e-3, batch=32, augmentation=Augmentation(shift=1)),
+        finetune=Descent(epochs=15, rate=1e-3, batch=32, augmentation=Augmentation(shift=1)),
+        validation=0.15,
+    ),
+    "mlp": Recipe(
+        name="mlp",
+        architecture=Perceptron(hidden=(48, 32)),
+        descent=Descent(epochs=80, rate=5e-3, batch=32, decay=1e-2, augmentation=Augmentation(shift=1)),
+        finetune=Descent(epochs=20, rate=1e-3, batch=32, augmentation=Augmentation(shift=1)),
+        validation=0.15,
+    ),
+    "rnn": Recipe(
+        name="rnn",
+        architecture=Recurrence(hidden=32),
+        descent=Descent(epochs=100, rate=5e-3, batch=32, augmentation=Augmentation(shift=1)),
+        finetune=Descent(epochs=20, rate=1e-3, batch=32, augmentation=Augmentation(shift=1)),
+        validation=0.15,
+    ),
+    "mlp-fashion": Recipe(
+        name="mlp-fashion",
+        architecture=Perceptron(hidden=(40,)),
+        descent=Descent(epochs=20, rate=3e-3, batch=100, decay=1e-2),
+        finetune=Descent(epochs=4, rate=5e-4, batch=100, decay=1e-2),
+        validation=0.1,
+        data=FOLDER,
+    ),
+    "rnn-fashion": Recipe(
+        name="rnn-fashion",
+        architecture=Recurrence(hidden=96),
+        descent=Descent(epochs=8, rate=2e-3, batch=100),
+        finetune=Descent(epochs=2, rate=5e-4, batch=100),
+        validation=0.1,
+        data=FOLDER,
+    ),
+    "rnn-oscillations": Recipe(
+        name="rnn-oscillations",
+        architecture=Recurrence(hidden=24),
+        descent=Descent(epochs=30, rate=5e-3, batch=64),
+        finetune=Descent(epochs=8, rate=1e-3, batch=64),
+        validation=0.15,
+        data="oscillations",
+    ),
+    "helmholtz": Recipe(
+        name="helmholtz",
+        architecture=Wave(times=48, planes=True),
+        descent=Descent(epochs=40, rate=3e-2, batch=32, augmentation=Augmentation(shift=1)),
+        finetune=Descent(epochs=6, rate=3e-3, batch=32, augmentation=Augmentation(shift=1)),
+        validation=0.15,
+        data="digits@16x16",
+    ),
+    "helmholtz-fashion": Recipe(
+        name="helmholtz-fashion",
+        architecture=Wave(times=24, planes=True),
+        descent=Descent(epochs=5, rate=2e-2, batch=100),
+        finetune=Descent(epochs=1, rate=2e-3, batch=100),
+        validation=0.1,
+        data=FOLDER,
+    ),
+    "schroedinger": Recipe(
+        name="schroedinger",
+        architecture=Wave(times=64, planes=False, gain=1.98),
+        descent=Descent(epochs=60, rate=3e-2, batch=32),
+        finetune=Descent(epochs=6, rate=3e-3, batch=32),
+        validation=0.15,
+        data="digits@24x24",
     ),
 }
 
