@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any, get_args
 
@@ -338,6 +339,13 @@ def _unstable(dt: float, limit: Limit, scheme: str) -> str:
             "add diffusion, or take upwind differences for advection and leapfrog for waves"
         )
     return (
-        f"dt = {dt:.6g} is unstable: the largest stable step is {np.nextafter(limit.dt, 0):.6g}, "
+        f"dt = {dt:.6g} is unstable: the largest stable step is {_floored(limit.dt)}, "
         f"where the wave (θy, θx) = ({limit.wave[0]:.3g}π, {limit.wave[1]:.3g}π) starts to grow"
     )
+
+
+def _floored(value: float) -> str:
+    """Six digits, rounded down: what is named must itself be stable."""
+    exponent = math.floor(math.log10(value)) - 5
+    digits = Decimal(value * (1 + 1e-12)).quantize(Decimal(1).scaleb(exponent), ROUND_FLOOR)
+    return f"{float(digits):.6g}"

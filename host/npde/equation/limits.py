@@ -118,7 +118,8 @@ def wave_numbers(shape: tuple[int, int]) -> NDArray[np.float64]:
         if cells == 1:
             axes.append(np.zeros(1))
             continue
-        numbers = np.unique(np.round(np.linspace(0, cells // 2, min(cells // 2 + 1, MOST_WAVES // 2))))
+        spread = np.round(np.linspace(0, cells // 2, min(cells // 2 + 1, MOST_WAVES // 2)))
+        numbers = np.unique(np.concatenate([spread, np.arange(min(3, cells // 2) + 1)]))  # long waves limit central advection
         axes.append(np.unique(np.concatenate([2 * np.pi * numbers / cells, -2 * np.pi * numbers / cells, [np.pi]])))
     return np.array(list(itertools.product(axes[0], axes[1][axes[1] >= 0])))
 

@@ -28,7 +28,8 @@ def test_fisher_kpp_has_the_closed_travelling_wave_of_ablowitz_and_zeppetella():
     h, dt, cells, steps = 0.25, 0.0125, 400, 800
     equation = fisher_kpp((1, cells), dt=dt, h=h, boundary="neumann", width=18)
     x = np.arange(cells) * h - 20
-    wave = lambda t: (1 + np.exp((x - 5 / math.sqrt(6) * t) / math.sqrt(6))) ** -2
+    def wave(t):
+        return (1 + np.exp((x - 5 / math.sqrt(6) * t) / math.sqrt(6))) ** -2
     start = wave(0)[None, None, :, None]
     end = equation.reference.run(start, steps)
     assert np.abs(end[0, 0, :, 0] - wave(steps * dt)).max() < 0.02
@@ -80,7 +81,8 @@ def test_a_disc_of_allen_cahn_shrinks_by_its_curvature():
     equation = allen_cahn((64, 64), dt=dt, h=h, D=D, laplacian="laplace9")
     y, x = np.meshgrid(np.arange(64) - 31.5, np.arange(64) - 31.5, indexing="ij")
     u = np.tanh((20 - np.hypot(y, x)) / math.sqrt(2))[None, :, :, None]
-    area = lambda field: (field > 0).sum()
+    def area(field):
+        return (field > 0).sum()
     settled = equation.reference.run(u, 100)
     later = equation.reference.run(settled, 600)
     assert (area(settled) - area(later)) / (np.pi * 600 * dt) == pytest.approx(2 * D, rel=0.15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ from npde.equation.transport import advection_diffusion, anisotropic_heat, burge
 
 def order(errors: list[float]) -> list[float]:
     """The measured orders between grids that halve their spacing."""
-    return [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    return [math.log2(a / b) for a, b in itertools.pairwise(errors)]
 
 
 def row(cells: int, length: float = 1.0) -> np.ndarray:
