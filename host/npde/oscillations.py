@@ -1,6 +1,6 @@
 """A sensor-like time series made by a formula: three-axis vibration of a rotating machine, whole or with a fault.
 
-Every sample is 48 readings of three axes, 1.6 kHz apart by the story, while a shaft turns at a random speed of 0.06 to
+Every sample is 48 readings of three axes, handed on in 12 groups of four, while a shaft turns at a random speed of 0.06 to
 0.1 turns a reading and a random phase. Axis j sees gain g_j and delay d_j of the shaft's own oscillation, noise of
 standard deviation 0.25 on top, and one of four conditions:
 
@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from npde.data import Dataset
 
 SEED = 20210
-READINGS = 48
+GROUPS, GROUP = 12, 4
+READINGS = GROUPS * GROUP
 SAMPLES = {"train": 4000, "test": 1000}
 CONDITIONS = ("whole", "unbalanced", "misaligned", "bearing")
 
 
 def oscillations() -> Dataset:
-    """The data set: (n, 48, 1, 3) float32 in [-4, 4), labels the index of :data:`CONDITIONS`; the same every time."""
+    """The data set: (n, 12, 4, 3), groups, readings and axes, float32 in [-4, 4), labels the index of :data:`CONDITIONS`; the same every time."""
     rng = np.random.default_rng(SEED)
     (train_x, train_y), (test_x, test_y) = (_drawn(count, rng) for count in SAMPLES.values())
     return Dataset("oscillations", train_x, train_y, test_x, test_y, len(CONDITIONS), (-4.0, 4.0))
@@ -50,4 +51,4 @@ def _drawn(count: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], N
     signal += rng.normal(scale=0.25, size=signal.shape)
     order = rng.permutation(count)
     x = np.clip(signal[order], -4, np.nextafter(np.float32(4), np.float32(0))).astype(np.float32)
-    return x[:, :, None, :], label[order].astype(np.int64)
+    return x.reshape(count, GROUPS, GROUP, 3), label[order].astype(np.int64)
