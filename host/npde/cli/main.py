@@ -13,6 +13,7 @@ from npde.cli.hardware import build, flash, plan, verify
 from npde.cli.learning import quantise, train
 from npde.cli.link import bench, infer, info, serve_virtual
 from npde.cli.output import complaints
+from npde.cli.physics import derive, simulate
 from npde.errors import FileError, Interrupted, NpdeError
 
 EXTRAS = {
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, quantise, plan, verify, build, flash, serve_virtual, infer, bench, info, demo):
+for command in (train, quantise, plan, verify, build, flash, serve_virtual, infer, bench, info, demo, derive, simulate):
     app.command()(command)
 
 

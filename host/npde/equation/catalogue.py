@@ -38,7 +38,7 @@ def ready(name: str, shape: Shape | None = None, **changes: Any) -> Discretised:
     """The equation ``name`` with its default parameters but for ``changes``; raises :class:`ProgramError` for a name or parameter not there."""
     entry = find(name)
     shape = shape or entry.shape
-    known = [*list(inspect.signature(entry.build).parameters)[1:-1], "boundary", "times", "width", "h", "force", "map_width", "coefficient_width"]
+    known = [*list(inspect.signature(entry.build).parameters)[1:-1], "boundary", "times", "width", "h", "force", "map_width", "coefficient_width", "shift_forms", "planes"]
     for parameter in changes:
         if parameter not in known:
             raise ProgramError(f"{name} has no parameter {parameter!r}; it has {', '.join(known)}")
@@ -61,8 +61,8 @@ def start(equation: Discretised) -> Real:
 def _axes(equation: Discretised) -> tuple[Real, Real]:
     """y and x of the cells' middles, from the grid's own middle."""
     grid = equation.model.program.input
-    y, x = np.meshgrid(np.arange(grid.height) + 0.5 - grid.height / 2, np.arange(grid.width) + 0.5 - grid.width / 2, indexing="ij")
-    return y * equation.h, x * equation.h
+    y, x = np.indices((grid.height, grid.width), np.float64)
+    return (y + 0.5 - grid.height / 2) * equation.h, (x + 0.5 - grid.width / 2) * equation.h
 
 
 def _bump(equation: Discretised) -> Real:
@@ -74,11 +74,11 @@ def _bump(equation: Discretised) -> Real:
 def _block(equation: Discretised) -> Real:
     grid = equation.model.program.input
     _, x = _axes(equation)
-    return ((x < -equation.h * grid.width / 4) * 1.0)[None, :, :, None]
+    return (x < -equation.h * grid.width / 4).astype(np.float64)[None, :, :, None]
 
 
 def _noise(equation: Discretised) -> Real:
-    return np.random.default_rng(1).uniform(-0.2, 0.2, (1, *equation.model.program.input.shape))
+    return np.asarray(np.random.default_rng(1).uniform(-0.2, 0.2, (1, *equation.model.program.input.shape)), np.float64)
 
 
 def _spots(equation: Discretised) -> Real:
@@ -152,20 +152,20 @@ CATALOGUE = {
     "burgers": Entry(
         "u_t = ν∇²u - u·u_x", transport.burgers, ROW, lambda _: {"nu": 1.0, "dt": 0.05, "h": 0.4, "largest": 2.1, "boundary": "neumann"}, _shock, 400
     ),
-    "fisher-kpp": Entry("u_t = D∇²u + r·u(1 - u)", reaction.fisher_kpp, ROW, lambda _: {"dt": 0.1, "h": 0.5, "boundary": "neumann"}, _block, 400),
+    "fisher-kpp": Entry("u_t = D∇²u + r·u(1 - u)", reaction.fisher_kpp, ROW, lambda _: {"dt": 0.1, "h": 0.5, "boundary": "neumann"}, _block, 400, 18),
     "allen-cahn": Entry("u_t = D∇²u + u - u³", reaction.allen_cahn, PLANE, lambda _: {"dt": 0.1}, _noise, 300),
     "gray-scott": Entry(
         "u_t = Du∇²u - uv² + F(1 - u), v_t = Dv∇²v + uv² - (F + k)v", reaction.gray_scott, (96, 96), lambda _: {"dt": 1.0}, _spots, 2000
     ),
     "fitzhugh-nagumo": Entry(
-        "u_t = Du∇²u + u - u³/3 - v + I, v_t = ε(u + a - bv)", reaction.fitzhugh_nagumo, PLANE, lambda _: {"dt": 0.1, "boundary": "neumann"}, _spiral, 1000
+        "u_t = Du∇²u + u - u³/3 - v + I, v_t = ε(u + a - bv)", reaction.fitzhugh_nagumo, PLANE, lambda _: {"dt": 0.1, "boundary": "neumann"}, _spiral, 1000, 18
     ),
     "schroedinger": Entry(
-        "iψ_t = -½∇²ψ + Vψ", waves.schroedinger, (64, 128), lambda s: {"V": _barrier(s), "h": 0.5, "dt": 0.1, "boundary": "dirichlet"}, _packet, 260, 18
+        "iψ_t = -½∇²ψ + Vψ", waves.schroedinger, (64, 128), lambda s: {"V": _barrier(s), "h": 0.5, "dt": 0.1, "boundary": "dirichlet"}, _packet, 260
     ),
     "nonlinear-schroedinger": Entry(
-        "iψ_t = -½ψ_xx - |ψ|²ψ", waves.schroedinger, ROW, lambda _: {"g": -1.0, "h": 0.15, "dt": 0.005, "largest": 1.1}, _soliton, 2000, 18
+        "iψ_t = -½ψ_xx - |ψ|²ψ", waves.schroedinger, ROW, lambda _: {"g": -1.0, "h": 0.15, "dt": 0.005, "largest": 1.1}, _soliton, 2000
     ),
-    "paraxial": Entry("2ik·A_z + ∇²A + 2k²(Δn/n₀)A = 0", waves.paraxial, (64, 64), lambda _: {"k": 8.0, "h": 0.5, "dz": 0.4}, _beam, 150, 18),
+    "paraxial": Entry("2ik·A_z + ∇²A + 2k²(Δn/n₀)A = 0", waves.paraxial, (64, 64), lambda _: {"k": 8.0, "h": 0.5, "dz": 0.4}, _beam, 150),
 }  # fmt: skip
 """Every ready equation by its command-line name."""

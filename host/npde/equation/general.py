@@ -129,6 +129,7 @@ def discretise(
     coefficient_width: int = 18,
     map_width: int = 16,
     planes: bool = False,
+    shift_forms: bool = False,
     force: bool = False,
     name: str = "pde",
     notes: Mapping[str, str] | None = None,
@@ -144,7 +145,8 @@ def discretise(
     (for two fields that drive each other: Visscher's staggered leapfrog). ``largest`` is the greatest
     magnitude of the fields, for all or by name: it sets where the binary point lies, and beyond its format's end values
     saturate. ``about`` are states at which products are linearised for the stability limit, by default zero, and
-    ±largest where a field multiplies a difference.
+    ±largest where a field multiplies a difference. ``shift_forms`` halves the multipliers of 17- and 18-bit fields: sums
+    of neighbours lose their last bits, half rounded up, which drifts by up to c₁/2 units a step.
 
     Raises :class:`ProgramError` with one sentence for anything wrong, and for a dt above the limit unless ``force``.
     """
@@ -173,6 +175,7 @@ def discretise(
     formats = Formats(
         grid, map_format(stacked, map_width), coefficient_width,
         [*bounds, *(max(abs(Fraction(low)), abs(Fraction(high))) for low, high in extremes)],
+        shift_forms,
     )  # fmt: skip
     changes = {number: scale(poly, step) for number, poly in enumerate(rates)}
     updates = [changes] if scheme == "euler" else [{number: poly} for number, poly in changes.items() if poly]

@@ -21,12 +21,16 @@ FINEST_COEFFICIENT = 32
 
 @dataclass(frozen=True)
 class Formats:
-    """The grid's field format, the maps', the coefficients' width, and the greatest magnitude of every channel."""
+    """The grid's field format, the maps', the coefficients' width, and the greatest magnitude of every channel.
+
+    ``shifted`` keeps a wide form whole and drops its last bits instead of splitting it.
+    """
 
     grid: Grid
     map: Q
     coefficient_width: int
     largest: Sequence[Fraction]
+    shifted: bool = False
 
     def bound(self, form: Lin) -> Fraction:
         """The greatest magnitude of a form."""
@@ -156,6 +160,11 @@ def lower(
     neither drifts nor loses mass by more than that.
     """
     split = [{o: group(poly) for o, poly in update.items() if poly} for update in updates]
+    if not formats.shifted:
+        split = [
+            {o: ([part for form in forms for part in _exact_forms(*form, formats)], products, const) for o, (forms, products, const) in u.items()}
+            for u in split
+        ]
     reals = [value for update in split for forms, products, _ in update.values() for _, value in (*forms, *products)]
     if not reals:
         raise ProgramError("the equations change nothing: every rate is a constant or zero")
@@ -185,26 +194,31 @@ def lower(
                 terms.append(Term(channel=channel, coefficient=pool.index(integer), value=values.index(key)))
         forms_built = values.built_forms()
         fracs = [(formats.grid.q if f.channel < formats.grid.channels else formats.map).frac - f.shift for f in forms_built]
-        level = {o: const - _rounding_up(forms, values, forms_built, formats) for o, (forms, _, const) in update.items()}
-        biased = tuple(o for o, const in sorted(level.items()) if const)
-        constants += [level[o] for o in biased]
+        biased = tuple(o for o, (_, _, const) in sorted(update.items()) if const)
+        constants += [update[o][2] for o in biased]
         body.append(Update(forms=forms_built, products=values.built_products(fracs), terms=tuple(terms), biased=biased, boundary=boundary))
     bias = _bias_format(constants, body, formats, weight, maps)
     evolve = Evolve(body=tuple(body), times=times, coefficients=len(pool), weight=weight, bias=bias, maps=maps, map=formats.map, planes=planes)
     return Lowered(evolve, pool, [int(bias.quantise(float(value))) for value in constants])
 
 
-def _rounding_up(forms: list[tuple[Lin, Fraction]], values: _Values, built: tuple[Form, ...], formats: Formats) -> Fraction:
-    """What shifted forms add on average: dropping bits with half rounded up is half a unit of the field too much.
+def _exact_forms(form: Lin, value: Fraction, formats: Formats) -> list[tuple[Lin, Fraction]]:
+    """``form`` as forms that fit an operand without a shift: pairs of neighbours for 17-bit fields, one by one for 18.
 
-    Taken off in the bias it keeps wide fields from drifting; a field at rest does not feel it, as it is less than half a unit.
+    Dropping bits with half rounded up adds half a unit a step on average, which wide fields are there to avoid.
     """
-    total = Fraction(0)
-    for lin, value in forms:
-        form = built[values.index((lin,))]
-        q = formats.grid.q if lin.channel < formats.grid.channels else formats.map
-        total += value * q.step / 2 if form.shift else 0
-    return total
+    q = formats.grid.q if form.channel < formats.grid.channels else formats.map
+    most = max(1, 1 << max(0, OPERAND_BITS - q.width))
+    parts: list[dict[Tap, Fraction]] = [{}]
+    for tap, weight in zip(form.taps, form.weights, strict=True):
+        if parts[-1] and sum(map(abs, parts[-1].values())) + abs(weight) > most:
+            parts.append({})
+        parts[-1][tap] = Fraction(weight)
+    found = []
+    for part in parts:
+        lin, factor = normalised(form.channel, part)
+        found.append((lin, factor * value))
+    return found
 
 
 def _quantised(forms: list[tuple[Lin, Fraction]], products: list[tuple[Monomial, Fraction]], weight: Q) -> list[int]:

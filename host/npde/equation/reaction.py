@@ -10,6 +10,9 @@ from typing import Any
 
 from npde.equation.general import Discretised, discretise
 
+FULL = 0.999
+"""Concentrations end at 1, where the format saturates one unit below: one more fractional bit than a format that holds 1."""
+
 
 def fisher_kpp(
     shape: tuple[int, int], *, D: float = 1.0, r: float = 1.0, dt: float, laplacian: str = "laplace", **options: Any
@@ -21,7 +24,7 @@ def fisher_kpp(
     """
     return discretise(
         f"u_t = D*{laplacian}(u) + r*u*(1 - u)", shape=shape, dt=dt, constants={"D": D, "r": r},
-        **{"name": "fisher-kpp", "about": [{"u": 0}, {"u": 1}], "largest": 1.1, **options},
+        **{"name": "fisher-kpp", "about": [{"u": 0}, {"u": 1}], "largest": FULL, **options},
     )  # fmt: skip
 
 
@@ -49,7 +52,7 @@ def gray_scott(
     return discretise(
         f"u_t = Du*{laplacian}(u) - u*v**2 + F*(1 - u); v_t = Dv*{laplacian}(v) + u*v**2 - (F + k)*v",
         shape=shape, dt=dt, constants={"Du": Du, "Dv": Dv, "F": F, "k": k},
-        **{"name": "gray-scott", "about": [{"u": 1, "v": 0}], "largest": 1.1, **options},
+        **{"name": "gray-scott", "about": [{"u": 1, "v": 0}], "largest": FULL, **options},
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def draw_widths(studies: Mapping[str, Mapping[int, Error]], path: str | os.PathL
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 5), sharey=True, layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
     colours = pyplot.get_cmap("tab20").colors  # type: ignore[attr-defined]
     for number, (name, study) in enumerate(studies.items()):
         for axis, part in zip(axes, ("rms", "largest"), strict=True):
@@ -85,7 +85,7 @@ def draw_widths(studies: Mapping[str, Mapping[int, Error]], path: str | os.PathL
         axis.grid(True, which="major", alpha=0.3)
         axis.set_xticks(sorted({width for study in studies.values() for width in study}))
     axes[0].set_ylabel("error relative to the field's span")
-    axes[1].legend(fontsize=7, loc="upper right")
+    figure.legend(*axes[1].get_legend_handles_labels(), fontsize=8, loc="outside right upper")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)

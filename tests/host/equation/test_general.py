@@ -80,6 +80,13 @@ def test_golden_follows_the_unmerged_float64_scheme_at_every_boundary(text, dt, 
     assert np.abs(end - wanted).max() < 2.0 * float(equation.q.step) + 2e-4
 
 
+def test_wide_fields_take_more_multipliers_or_shifted_forms():
+    assert [make("u_t = laplace(u)", width=width).multipliers for width in (16, 17, 18)] == [2, 3, 5]
+    shifted = make("u_t = laplace(u)", width=18, shift_forms=True)
+    assert shifted.multipliers == 2
+    assert max(form.shift for form in shifted.evolve.body[0].forms) == 2
+
+
 def test_operands_are_at_most_18_bits_and_18_bit_fields_do_not_drift():
     equation = make("u_t = laplace(u)", width=18, shape=(32, 32), dt=0.2)
     assert max(q.width for update in equation.evolve.body for q in equation.evolve.value_formats(update, equation.model.program.input)) == 18
