@@ -8,7 +8,10 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.link.protocol import value_bytes
 from npde_hdl.config import ConfigBus
-from npde_hdl.plan.plan import Plan, PooledStep
+from npde_hdl.evolve.cascade import Regions
+from npde_hdl.evolve.port import FieldPort
+from npde_hdl.evolve.step import EvolveStep
+from npde_hdl.plan.plan import EvolvedStep, Plan, PooledStep
 from npde_hdl.readout.answer import Answer
 from npde_hdl.readout.pool import PoolStep
 from npde_hdl.readout.refold import Refold
@@ -28,7 +31,7 @@ class Pipeline(wiring.Component):
     Members
     -------
     samples : In(stream.Signature(8))
-        Frames, value by value in (y, x, channel) order, little-endian.
+        Frames, value by value in (y, x, channel) order, little-endian; behind headers where the field is resident.
     answers : Out(stream.Signature(8))
         Answers; see :class:`~npde_hdl.readout.answer.Answer`.
     config : In(ConfigBus(plan.bus_width))
@@ -49,13 +52,23 @@ class Pipeline(wiring.Component):
         m = Module()
         plan = self.plan
         m.submodules.values = values = ByteValues(plan.program.input.q.width)
-        connect(m, flipped(self.samples), values.bytes)
+        samples, answers, commands = flipped(self.samples), flipped(self.answers), None
+        if plan.resident:
+            m.submodules.port = port = FieldPort(plan.program.input, plan.program.output, plan.program.argmax)
+            connect(m, samples, port.samples)
+            connect(m, port.answers, answers)
+            samples, answers, commands = port.values, port.emitted, port.command
+        connect(m, samples, values.bytes)
         source, read_data = values.values, 0
 
         for place, step in enumerate(plan.steps):
             name = f"step{place}"
             if isinstance(step, PooledStep):
                 component = PoolStep(step.step, step.grid, step.lanes_in)
+            elif isinstance(step, EvolvedStep):
+                component = self._evolve(step)
+                if commands is not None:
+                    connect(m, commands, component.command)
             else:
                 component = StencilStep(
                     step.packing,
@@ -65,6 +78,7 @@ class Pipeline(wiring.Component):
                     memory="generic" if self.simulation else step.memory,
                     bus_width=plan.bus_width,
                 )
+            if not isinstance(step, PooledStep):
                 for member in ("select", "region", "address", "write", "write_data"):
                     m.d.comb += getattr(component.config, member).eq(getattr(self.config, member))
                 read_data |= component.config.read_data
@@ -75,13 +89,24 @@ class Pipeline(wiring.Component):
 
         m.submodules.answer = answer = Answer(plan.program.output, plan.program.argmax)
         connect(m, self._refolded(m, source, answer.values, "answer_refold"), answer.values)
-        connect(m, answer.bytes, flipped(self.answers))
+        connect(m, answer.bytes, answers)
         # Every region's word meets here, from all over the device; the bus has a cycle to spare for a register,
         # which must run while the pipeline is held in reset.
         gathered = Signal(plan.bus_width, reset_less=True)
         m.d.sync += gathered.eq(read_data)
         m.d.comb += self.config.read_data.eq(gathered)
         return m
+
+    def _evolve(self, step):
+        """The component of an evolution; its regions follow those of all weighted steps and earlier evolutions."""
+        plan = self.plan
+        before = plan.evolved[: plan.evolved.index(step)]
+        first = len(plan.weighted) + sum(len(other.regions) for other in before)
+        return EvolveStep(
+            step.step, step.grid, ("generic",) * step.copies if self.simulation else step.kinds,
+            streams=step.streams, commanded=step.commanded,
+            regions=Regions(first, tuple(range(first + 1, first + len(step.regions)))), bus_width=plan.bus_width,
+        )  # fmt: skip
 
     @staticmethod
     def _refolded(m, source, sink, name):

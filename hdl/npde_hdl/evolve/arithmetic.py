@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Evolve, Form, Grid, Tap, Update
+from npde_hdl.evolve.sized import Sized
 from npde_hdl.primitive.product import Products
 from npde_hdl.stencil.reaction import clamped, rescaled
 
 
-class Arithmetic(wiring.Component):
+class Arithmetic(Sized):
     """Generated from the update: every value knows in which cycle it is ready, and waits where another is later.
 
     A sum takes four summands a cycle; a product two cycles (the multiplier's registers), and one more to be

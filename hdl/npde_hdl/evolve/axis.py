@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Boundary
 from npde_hdl.evolve.note import Note
+from npde_hdl.evolve.sized import Sized
 
 
-class Axis(wiring.Component):
+class Axis(Sized):
     """Words in, ``2·reach + 1`` neighbouring words out, one position a cycle, as a rigid pipeline.
 
     Positions follow each other ``stride`` cycles apart (the grid's width for rows, one for columns). A frame

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amaranth.hdl import Module, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Evolve, Grid
 from npde_hdl.config import ConfigBus
 from npde_hdl.evolve.map_memory import MapMemory
 from npde_hdl.evolve.note import Note
+from npde_hdl.evolve.sized import Sized
 from npde_hdl.evolve.stage import Stage
 
 
@@ -32,7 +33,7 @@ def planes_held(evolve: Evolve, copies: int) -> int:
     return -(-evolve.times // copies) if evolve.planes else 1
 
 
-class Cascade(wiring.Component):
+class Cascade(Sized):
     """A rigid pipeline of ``len(kinds)`` copies of a time step, all updates of the body each.
 
     Parameters

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Grid
 from npde_hdl.config import ConfigBus
 from npde_hdl.evolve.note import Note
+from npde_hdl.evolve.sized import Sized
 from npde_hdl.evolve.walk import Walk
 
 
-class MapMemory(wiring.Component):
+class MapMemory(Sized):
     """Joins the cells of a rigid pipeline with their maps.
 
     Parameters

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde_hdl.evolve.cascade import Cascade
+from npde_hdl.evolve.sized import Sized
 from npde_hdl.evolve.walk import Walk
 
 TIMES_BITS = 32
@@ -20,7 +21,7 @@ class Command(data.StructLayout):
         super().__init__({"load": 1, "emit": 1, "times": TIMES_BITS})
 
 
-class Resident(wiring.Component):
+class Resident(Sized):
     """The field memory, in place: a pass reads a cell in every cycle and writes one a constant number of cycles later.
 
     A pass follows the one before without a gap, as soon as a frame has as many cells as the cascade delays;

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Evolve, Grid, Update
 from npde_hdl.evolve.arithmetic import Arithmetic
 from npde_hdl.evolve.note import Note
+from npde_hdl.evolve.sized import Sized
 from npde_hdl.evolve.window import Window
 
 
-class Stage(wiring.Component):
+class Stage(Sized):
     """A rigid pipeline: cells (and their maps) in, cells after the update out.
 
     Parameters

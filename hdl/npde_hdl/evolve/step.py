@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.program import Evolve, Grid
@@ -11,10 +11,11 @@ from npde_hdl.config import ConfigBus
 from npde_hdl.evolve.cascade import Cascade, Regions
 from npde_hdl.evolve.coefficients import Coefficients
 from npde_hdl.evolve.resident import Command, Resident
+from npde_hdl.evolve.sized import Sized
 from npde_hdl.evolve.streamed import Streamed
 
 
-class EvolveStep(wiring.Component):
+class EvolveStep(Sized):
     """Coefficients, a cascade of copies of the time step, and (unless it streams) the field memory.
 
     Streaming needs a copy for every time step and boundaries that do not wrap: frames then pass back to back,

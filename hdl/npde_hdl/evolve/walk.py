@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Grid
+from npde_hdl.evolve.sized import Sized
 
 
-class Walk(wiring.Component):
+class Walk(Sized):
     """Row by row, both axes cyclic, from a start that moves on by the same step with every frame.
 
     Parameters

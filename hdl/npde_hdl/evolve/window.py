@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from npde.program import Grid, Tap, Update
 from npde_hdl.evolve.axis import Axis
 from npde_hdl.evolve.note import Note
+from npde_hdl.evolve.sized import Sized
 
 
-class Window(wiring.Component):
+class Window(Sized):
     """Rows in block RAM, then columns in registers; see :class:`~npde_hdl.evolve.axis.Axis` for boundaries and order.
 
     Rows held: twice the vertical reach, and as many again with a periodic boundary. No cycle is wasted.

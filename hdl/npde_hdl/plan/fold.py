@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from npde.errors import FitError
 from npde.link.packing import Fold, Packing
-from npde.program import Dense, Grid, Pool, Program, Stencil
+from npde.program import Dense, Evolve, Grid, Pool, Program, Stencil
 from npde_hdl.board import Board
 from npde_hdl.board.family import FAMILIES, Cost, Family
+from npde_hdl.plan.evolve_cost import evolved
 from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts
 from npde_hdl.plan.misfit import elsewhere, misfit
-from npde_hdl.plan.plan import Plan, PooledStep, WeightedStep
+from npde_hdl.plan.plan import EvolvedStep, Plan, PooledStep, WeightedStep
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach
 
-Choice = WeightedStep | PooledStep
+Choice = WeightedStep | PooledStep | EvolvedStep
 
 MOST_LANES = 64
 PATIENCE = 1.125
@@ -46,7 +47,9 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
         low, high = (low, middle) if _combine(menus, intervals[middle], budget) else (middle + 1, high)
     if low == len(intervals):
         raise FitError(f"{misfit(program, board, menus)}; {elsewhere(program, board, fits)}")
-    nearly = [i for i in intervals[low:] if i <= intervals[low] * PATIENCE]
+    # A physicist waits for time steps: with an evolution the least interval it is.
+    patience = 1.0 if any(program.evolutions()) else PATIENCE
+    nearly = [i for i in intervals[low:] if i <= intervals[low] * patience]
     plans = []
     for interval in nearly:
         steps = _combine(menus, interval, budget)
@@ -80,6 +83,8 @@ def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Ch
             case Stencil():
                 for copy in range(step.repeat):
                     yield list(_weighted(index, copy, step, grid, family, budget))
+            case Evolve():
+                yield list(evolved(index, step, grid, family, budget, len(program.steps) == 1))
 
 
 def _weighted(

@@ -10,12 +10,12 @@ from npde.program import Program
 from npde_hdl.board import BOARDS, Board
 from npde_hdl.board.family import KINDS, Cost
 from npde_hdl.plan.logic import LINK_COST
-from npde_hdl.plan.plan import PooledStep, WeightedStep
+from npde_hdl.plan.plan import EvolvedStep, PooledStep, WeightedStep
 
 NAMES = dict(zip(("luts", "dsps", "brams", "sprams"), KINDS, strict=True))
 
 
-def misfit(program: Program, board: Board, menus: Sequence[Sequence[WeightedStep | PooledStep]]) -> str:
+def misfit(program: Program, board: Board, menus: Sequence[Sequence[WeightedStep | PooledStep | EvolvedStep]]) -> str:
     """What even the smallest of each step's choices in ``menus`` exceed ``board`` by."""
     least = LINK_COST[board.family]
     for menu in menus:

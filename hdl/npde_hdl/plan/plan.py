@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass
 
 from npde.errors import FitError
+from npde.link.evolve_packing import packings
 from npde.link.packing import Packing
-from npde.link.protocol import Region, value_bytes
-from npde.program import Grid, Pool, Program
+from npde.link.protocol import Region, sample_bytes
+from npde.program import Evolve, Grid, Pool, Program
 from npde_hdl.board.family import Cost
+from npde_hdl.evolve.arithmetic import multipliers_of
 from npde_hdl.readout.pool import CYCLES
 
 BAUD_TOLERANCE = 0.02
@@ -78,6 +80,57 @@ class PooledStep:
 
 
 @dataclass(frozen=True)
+class EvolvedStep:
+    """An evolution on copies of its time step, with ``kinds`` the multipliers of each.
+
+    ``streams``: a copy for every time step and no field memory. ``commanded``: the program's only step, whose field
+    stays on the board. ``initiation_interval``: cycles from frame to frame, loading while the last is given out.
+    """
+
+    index: int
+    step: Evolve
+    grid: Grid
+    kinds: tuple[str, ...]
+    streams: bool
+    commanded: bool
+    initiation_interval: int
+    cost: Cost
+
+    @property
+    def copies(self) -> int:
+        """Time steps in a pass."""
+        return len(self.kinds)
+
+    @property
+    def lanes_in(self) -> int:
+        """Values in an input word: a whole cell."""
+        return self.grid.channels
+
+    @property
+    def macs(self) -> int:
+        """Useful multiplications per frame."""
+        return self.step.macs(self.grid)
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers instantiated, of whichever kind."""
+        return self.copies * multipliers_of(self.step)
+
+    @property
+    def cells_a_cycle(self) -> float:
+        """Cell updates (whole time steps of a cell) in a cycle, loading and giving out included."""
+        return self.step.times * self.grid.height * self.grid.width / self.initiation_interval
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """How the board describes its coefficients and maps."""
+        return tuple(
+            Region(self.index, number, self.copies, 0, packing.depth, packing.width)
+            for number, packing in packings(self.step, self.grid, self.copies)
+        )
+
+
+@dataclass(frozen=True)
 class Plan:
     """The whole pipeline on one board.
 
@@ -88,7 +141,7 @@ class Plan:
     board: str
     clock: int
     baud: int
-    steps: tuple[WeightedStep | PooledStep, ...]
+    steps: tuple[WeightedStep | PooledStep | EvolvedStep, ...]
     cost: Cost
 
     def __post_init__(self) -> None:
@@ -126,8 +179,8 @@ class Plan:
 
     @property
     def sample_bytes(self) -> int:
-        """Bytes of one input frame."""
-        return self.program.input.size * value_bytes(self.program.input.q.width)
+        """Bytes of one sample: a frame, behind a header where the field stays on the board."""
+        return sample_bytes(self.program.input, resident=self.resident)
 
     @property
     def wire_frames_per_second(self) -> float:
@@ -136,13 +189,26 @@ class Plan:
 
     @property
     def weighted(self) -> tuple[WeightedStep, ...]:
-        """The steps that have weights, in the order of their regions."""
+        """The stencil and dense steps, in the order of their regions, which come first."""
         return tuple(step for step in self.steps if isinstance(step, WeightedStep))
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """The weight memories as the board describes them."""
-        return tuple(step.region for step in self.weighted)
+        """The regions as the board describes them: all weight memories, then what evolutions have."""
+        return (
+            *(step.region for step in self.weighted),
+            *(region for step in self.evolved for region in step.regions),
+        )
+
+    @property
+    def evolved(self) -> tuple[EvolvedStep, ...]:
+        """The evolutions."""
+        return tuple(step for step in self.steps if isinstance(step, EvolvedStep))
+
+    @property
+    def resident(self) -> bool:
+        """Whether the program's field stays on the board between samples."""
+        return any(step.commanded for step in self.evolved)
 
     @property
     def bus_width(self) -> int:

@@ -13,10 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from npde.errors import LinkError
 from npde.golden import Answer
+from npde.link.evolve_packing import CoefficientPacking, MapPacking, packings
+from npde.link.field import header, steps_in_turn, wire_of
 from npde.link.packing import Fold, Packing
 from npde.link.port import resolve
 from npde.link.protocol import (
     COMMANDS,
+    FIELD_EMIT,
+    FIELD_LOAD,
+    FIELD_REPORT,
     FRAME_BYTES,
     HASH_BYTES,
     OVERHEAD_BYTES,
@@ -25,11 +30,14 @@ from npde.link.protocol import (
     Kind,
     Status,
     answer_bytes,
+    sample_bytes,
     value_bytes,
 )
 from npde.link.session import Session
 from npde.model import Model
-from npde.program import Program
+from npde.program import Evolve, Program
+
+Layout = Packing | CoefficientPacking | MapPacking
 
 BAUD = 3_000_000
 PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
@@ -63,6 +71,8 @@ class Board:
         except ValueError as error:
             raise LinkError(f"the board on {session.port} describes itself wrongly: {error}") from error
         self.model: Model | None = None
+        self.resident = False
+        """Whether the loaded program's field stays on the board."""
 
     @classmethod
     def open(cls, port: str, *, baud: int = BAUD) -> Board:
@@ -124,28 +134,38 @@ class Board:
         self.session.ask(Kind.COMMIT, model.content_hash)
         self.model = model
 
-    def _packings(self, program: Program) -> list[Packing]:
-        """The layout of each of the board's weight memories; raises :class:`LinkError` where they are not the program's."""
+    def _packings(self, program: Program) -> list[Layout]:
+        """The layout of each of the board's regions; raises :class:`LinkError` where they are not the program's."""
         port, info = self.session.port, self.info
         steps = {index: (stencil, grid) for index, stencil, grid in program.weighted()}
-        wanted = sorted((index, copy) for index, (stencil, _) in steps.items() for copy in range(stencil.repeat))
+        evolved = {
+            (index, copy): packing
+            for index, evolve, grid in program.evolutions()
+            for copy, packing in packings(evolve, grid, next((r.pe for r in info.regions if r.step == index), 1))
+        }
+        wanted = sorted([(index, copy) for index, (stencil, _) in steps.items() for copy in range(stencil.repeat)] + [*evolved])
         told = sorted((region.step, region.copy) for region in info.regions)
         if told != wanted:
             raise LinkError(f"the board on {port} has weight memories for steps and copies {told}; the program has {wanted}")
-        packings = [Packing(*steps[region.step], Fold(region.pe, region.simd)) for region in info.regions]
-        for region, packing in zip(info.regions, packings, strict=True):
+        layouts = [
+            evolved.get((region.step, region.copy)) or Packing(*steps[region.step], Fold(region.pe, region.simd))
+            for region in info.regions
+        ]
+        for region, packing in zip(info.regions, layouts, strict=True):
             if (region.depth, region.width) != (packing.depth, packing.width):
                 raise LinkError(
                     f"the board on {port} says a weight memory of step {region.step} has {region.depth} words of "
                     f"{region.width} bits; {region.pe}×{region.simd} lanes need {packing.depth} of {packing.width}"
                 )
+        simulation = len(program.steps) == 1 and bool(evolved)
+        self.resident = simulation and info.sample != sample_bytes(program.input, resident=False)
         for what, bytes_told, right in (
-            ("a sample", info.sample, program.input.size * value_bytes(program.input.q.width)),
+            ("a sample", info.sample, sample_bytes(program.input, resident=self.resident)),
             ("an answer", info.answer, answer_bytes(program.output, program.argmax)),
         ):
             if bytes_told != right:
                 raise LinkError(f"the board on {port} says {what} has {bytes_told} bytes where the program has {right}")
-        return packings
+        return layouts
 
     def infer(self, raw: ArrayLike, *, progress: Callable[[int], None] | None = None) -> Answer:
         """Answers for raw samples, (batch, height, width[, channels]), as :func:`npde.golden.run` gives them."""
@@ -153,11 +173,56 @@ class Board:
             raise LinkError("no model was loaded; call load first")
         program = self.model.program
         fields = self.model.quantise_input(raw)
-        size = value_bytes(program.input.q.width)
-        wire = fields.astype("<i8").reshape(-1, 1).view(np.uint8).reshape(-1, 8)[:, :size].tobytes()
+        wires = wire_of(fields, program.input.q)
+        if self.resident:
+            evolve = program.steps[0]
+            assert isinstance(evolve, Evolve)
+            # One by one: a board that computes for seconds takes no bytes meanwhile, and would leave a PUSH unanswered.
+            begin = header(FIELD_LOAD | FIELD_EMIT, evolve.times)
+            got = b"".join(self._exchange(begin + wire, 1, self.info.answer, progress) for wire in wires)
+        else:
+            got = self._exchange(b"".join(wires), len(fields), self.info.answer, progress)
+        return self._answer(program, np.frombuffer(got, np.uint8).reshape(len(fields), self.info.answer))
+
+    def write_field(self, field: ArrayLike) -> None:
+        """Put a field, integers (height, width, channels) of the grid's format, onto the board, which keeps it."""
+        program = self._resident_program()
+        integers, q = np.asarray(field), program.input.q
+        if integers.shape != program.input.shape or not np.issubdtype(integers.dtype, np.integer):
+            raise LinkError(f"the board's field has integers of shape {program.input.shape}, not {integers.dtype} of {integers.shape}")
+        if integers.size and not (q.low <= integers.min() and integers.max() <= q.high):
+            raise LinkError(f"a field that spans [{integers.min()}, {integers.max()}] leaves the range of {q}")
+        self._exchange(header(FIELD_LOAD | FIELD_REPORT, 0) + wire_of(integers[None], q)[0], 1, 1)
+
+    def step(self, times: int) -> None:
+        """Run so many time steps on the board's field, in place; returns when they are done."""
+        evolve = self._resident_program().steps[0]
+        assert isinstance(evolve, Evolve)
+        if times < 0:
+            raise LinkError(f"a field is advanced by 0 time steps or more, not {times}")
+        if evolve.planes:
+            raise LinkError("an evolution with a plane of maps for each time step runs as a whole; use infer")
+        for turn in steps_in_turn(times):
+            self._exchange(header(FIELD_REPORT, turn), 1, 1)
+
+    def read_field(self) -> NDArray[np.int64]:
+        """The board's field, integers (height, width, channels); it stays as it is."""
+        program = self._resident_program()
+        got = self._exchange(header(FIELD_EMIT, 0), 1, self.info.answer)
+        return self._answer(program, np.frombuffer(got, np.uint8).reshape(1, -1)).output[0]
+
+    def _resident_program(self) -> Program:
+        if self.model is None:
+            raise LinkError("no model was loaded; call load first")
+        if not self.resident:
+            raise LinkError(f"program {self.model.program.name!r} keeps no field on the board; only a single evolution does")
+        return self.model.program
+
+    def _exchange(self, wire: bytes, count: int, size: int, progress: Callable[[int], None] | None = None) -> bytes:
+        """Empty the streams, push ``wire``, pull ``count`` answers of ``size`` bytes each."""
         self.session.ask(Kind.RESET)
         pushed, got = 0, bytearray()
-        wanted = len(fields) * self.info.answer
+        wanted = count * size
         told, last = 0, time.monotonic()
         while len(got) < wanted:
             if pushed < len(wire):
@@ -166,7 +231,7 @@ class Board:
             got += self._pull(before)
             if len(got) > wanted:
                 raise LinkError(f"the board on {self.session.port} gave more answers than it was given samples")
-            done = len(got) // self.info.answer
+            done = len(got) // size
             if progress is not None and done > told:
                 progress(done - told)
             told = done
@@ -175,10 +240,10 @@ class Board:
                 last = now
             elif now - last > self.stall:
                 raise LinkError(
-                    f"the board on {self.session.port} has answered {done} of {len(fields)} samples "
+                    f"the board on {self.session.port} has answered {done} of {count} samples "
                     f"and no more for {self.stall:g} seconds"
                 )
-        return self._answer(program, np.frombuffer(bytes(got), np.uint8).reshape(len(fields), self.info.answer))
+        return bytes(got)
 
     def _pull(self, position: int) -> bytes:
         at = position % POSITION_MODULUS

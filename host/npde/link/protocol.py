@@ -21,6 +21,13 @@ its first byte and is taken only there; its answer names the position reached, w
 end when the answer ring is full, so that the host pulls and pushes the rest. ``PULL`` names the
 position it wants answers from and frees every earlier byte; the same ``PULL`` asked again gives the
 same bytes (and perhaps more). Both may thus be repeated without harm when an answer was lost.
+
+**Resident fields.** A program whose only step is an evolution keeps its field on the board (unless the bitstream says,
+by an INFO ``sample`` without room for it, that it has no header). Each of its samples begins with a header: one byte of
+flags and the number of time steps, four bytes. With :data:`FIELD_LOAD` the values of a field follow and replace the
+board's; then the time steps run; then :data:`FIELD_EMIT` answers with the field, which stays as it is, or else
+:data:`FIELD_REPORT` with one byte of zero. Any of the three may be absent. ``RESET`` leaves the field alone once
+the last header's answer has come; ``READ``, ``WRITE`` and ``COMMIT`` do too.
 """
 
 from __future__ import annotations
@@ -43,6 +50,9 @@ OVERHEAD_BYTES = 2 + CRC_BYTES
 HASH_BYTES = 16
 NAME_BYTES = 16
 POSITION_MODULUS = 1 << 16
+FIELD_LOAD, FIELD_EMIT, FIELD_REPORT = 1, 2, 4
+HEADER = struct.Struct("<BI")
+"""Flags and time steps, in front of each sample of a program whose field stays on the board."""
 
 
 class Kind(enum.IntEnum):
@@ -144,7 +154,7 @@ INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("frame", "H", "longest frame in bytes, before stuffing"),
     ("ring", "H", "bytes of requests the board holds while one is carried out (2 a frame go to bookkeeping)"),
     ("answers", "H", "bytes of answers the board holds until they are pulled"),
-    ("sample", "I", "bytes of one input frame"),
+    ("sample", "I", "bytes of one sample: an input frame, and its header where the field is resident"),
     ("answer", "I", "bytes of one answer"),
     ("regions", "B", "number of weight memories that follow"),
 )
@@ -152,13 +162,13 @@ INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
 
 REGION_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("step", "B", "index of the step in the program"),
-    ("copy", "B", "which of its repeats"),
-    ("pe", "H", "output lanes"),
-    ("simd", "H", "input lanes"),
+    ("copy", "B", "which of its repeats; of an evolution 0 for its coefficients and biases, from 1 on for its maps"),
+    ("pe", "H", "output lanes; copies of an evolution's time step"),
+    ("simd", "H", "input lanes; 0 for an evolution"),
     ("depth", "H", "words"),
     ("width", "H", "bits in a word; it travels in ceil(width / 8) bytes"),
 )
-"""One weight memory; its number is its place in the list."""
+"""One weight memory (or an evolution's registers or maps); its number is its place in the list."""
 
 INFO = struct.Struct("<" + "".join(code for _, code, _ in INFO_FIELDS))
 REGION = struct.Struct("<" + "".join(code for _, code, _ in REGION_FIELDS))
@@ -237,6 +247,11 @@ class Info:
 def value_bytes(width: int) -> int:
     """Bytes in which one value of ``width`` bits travels, sign-extended."""
     return -(-width // 8)
+
+
+def sample_bytes(grid: Grid, *, resident: bool) -> int:
+    """Bytes of one sample: every value of the input ``grid``, behind a header where the field is resident."""
+    return HEADER.size * resident + grid.size * value_bytes(grid.q.width)
 
 
 def label_bytes(grid: Grid) -> int:
