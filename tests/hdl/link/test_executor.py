@@ -142,11 +142,11 @@ class Reference:
 
 def request(dice, board):
     """A request: mostly sensible, sometimes beyond a region, at a wrong position, cut, unknown or out of turn."""
-    kind = dice.choice([*Kind, Kind.PUSH, Kind.PULL, Kind.PULL, Kind.WRITE, Kind.READ, Kind.COMMIT, 0x55])
+    kind = dice.choice([*Kind, *[Kind.PUSH] * 8, *[Kind.PULL] * 5, Kind.WRITE, Kind.READ, Kind.COMMIT, Kind.COMMIT, 0x55])
     number = dice.choice([0, 1, 2, 2, 3])
     region = REGIONS[min(number, 2)]
     address = dice.choice([0, 0, 1, region.depth - 1, region.depth, 300])
-    position = dice.choice([board.taken] * 4 + [board.freed, len(board.answered) + 1])
+    position = dice.choice([board.taken] * 4 + [max(0, board.taken - 3), board.taken + 1])
     middle = dice.randint(board.freed, len(board.answered))
     noise = dice.randbytes
     payload = {
@@ -199,6 +199,7 @@ async def converses(bench, count):
 
 
 def test_every_command_answers_as_the_protocol_says():
-    seen = set().union(*simulate(Core(), converses, cases=[Case(seed, pace) for seed, pace in ((1, "all-out"), (2, "random"), (3, "all-out"))], count=70))
+    seen = set().union(*simulate(Core(), converses, cases=[Case(seed, pace) for seed, pace in ((1, "all-out"), (2, "random"), (3, "all-out"))], count=100))
     assert {kind for kind, status in seen if status == Status.OK} == set(Kind)
     assert {status for _, status in seen} == set(Status)
+    assert {(Kind.PUSH, Status.POSITION), (Kind.PULL, Status.POSITION), (Kind.PUSH, Status.NO_MODEL)} <= seen
