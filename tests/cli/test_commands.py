@@ -15,6 +15,7 @@ from npde import __version__, golden
 from npde.data import load_data
 from npde.model import Model
 from npde.models import load_model
+from npde.training.recipe import RECIPES
 
 COMMANDS = ["train", "quantise", "plan", "verify", "build", "flash", "serve-virtual", "infer", "bench", "info", "demo", "version"]
 
@@ -60,6 +61,13 @@ def test_info_describes_a_model_and_lists_what_there_is(npde):
     listed = npde("info", "--json").json
     assert listed["models"] == "digits, fashion"
     assert "icebreaker" in listed["boards"]
+
+
+def test_train_lists_its_recipes(npde):
+    told = npde("train", "--recipe", "list", "--json").json
+    assert list(told) == list(RECIPES)
+    assert told["helmholtz"] == "for digits@16x16"
+    assert "helmholtz" in npde("train", "--recipe", "list").out
 
 
 def test_quantise_by_rounding_is_what_golden_then_computes(npde, trained, tmp_path):
