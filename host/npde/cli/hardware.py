@@ -48,11 +48,22 @@ def plan(model: ModelSource, board: BoardName = "icebreaker", clock: Clock = Non
             "memory": step.memory, "cycles": step.initiation_interval,
         }
         for step in chosen.weighted
+    ] + [
+        {
+            "step": step.index, "lanes": f"{step.copies} × time step", "multiplier": step.kinds[0],
+            "memory": "rows" if step.streams else "field and rows", "cycles": step.initiation_interval,
+        }
+        for step in chosen.evolved
     ]  # fmt: skip
+    steps.sort(key=lambda row: row["step"])
+    if chosen.evolved:
+        # A pipeline runs at the pace of its slowest step.
+        updates = sum(step.step.times * step.grid.height * step.grid.width for step in chosen.evolved)
+        values["cell updates per second"] = round(updates * chosen.frames_per_second)
     if json:
         values["steps"] = steps
     show(f"{model} on {board}", values, as_json=json)
-    if not json:
+    if not json and steps:
         table = Table(*steps[0])
         for row in steps:
             table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))

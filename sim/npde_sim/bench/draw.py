@@ -34,6 +34,9 @@ def model(program: Program, rng: np.random.Generator) -> Model:
         weights[index] = Weights(
             integers(rng, step.weight, shapes[index]), integers(rng, step.bias, shapes[index][:1])
         )
+    for index, _, _ in program.evolutions():
+        parts = program.tensors()[index].items()
+        weights[index] = Weights(**{part: integers(rng, q, shape) for part, (shape, q) in parts})
     return Model(program, weights, force=True)
 
 

@@ -10,11 +10,12 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from npde import golden
+from npde.link.evolve_packing import packings
 from npde.model import Model
 from npde_hdl.config import READ_LATENCY
 from npde_hdl.pipeline import Pipeline
 from npde_hdl.plan import Plan
-from npde_hdl.plan.plan import WeightedStep
+from npde_hdl.plan.plan import EvolvedStep, WeightedStep
 from npde_hdl.stencil.step import reaction_lanes
 from npde_sim.bench.bench import Bench
 from npde_sim.bench.lanes import BYTES, Lanes
@@ -51,8 +52,10 @@ async def pipeline(bench: Bench, plan: Plan, model: Model, frames: NDArray[np.in
     """Scenario: frames through :class:`Held`, compared with golden step by step; the first step that differs is named."""
     await configure(bench, plan, model)
     first_step: list[int] = []
-    trace = golden.trace(model, frames)
-    for place, (step, field) in enumerate(zip(plan.steps, trace[1:], strict=True)):
+    fields = iter(golden.trace(model, frames)[1:])
+    for place, step in enumerate(plan.steps):
+        # Of an evolution the field after its last time step leaves.
+        *_, field = (next(fields) for _ in range(step.step.times if isinstance(step, EvolvedStep) else 1))
         expectation = Expectation(f"output of step {step.index}{_copy(step)}", field)
         monitor = bench.watch(getattr(bench.dut.pipeline, f"step{place}"), "values", _lanes_out(step), expectation)
         first_step = first_step if place else monitor.seen_at
@@ -67,10 +70,12 @@ async def configure(bench: Bench, plan: Plan, model: Model) -> None:
     """Write every weight memory, and read every word back."""
     dut = bench.dut
     dut.config__select.value = 1
-    for region, step in enumerate(plan.weighted):
-        packing = step.packing
+    layouts = [(step.index, step.packing) for step in plan.weighted]
+    for step in plan.evolved:
+        layouts += [(step.index, packing) for _, packing in packings(step.step, step.grid, step.copies)]
+    for region, (index, packing) in enumerate(layouts):
         size = -(-packing.width // 8)
-        packed = packing.pack(model.weights[step.index])
+        packed = packing.pack(model.weights[index])
         words = [int.from_bytes(packed[at : at + size], "little") for at in range(0, len(packed), size)]
         dut.config__region.value = region
         dut.config__write.value = 1
@@ -84,7 +89,7 @@ async def configure(bench: Bench, plan: Plan, model: Model) -> None:
             await bench.cycle(READ_LATENCY + 1)
             back = int(dut.config__read_data.value)
             if back != word:
-                raise Mismatch(f"weights of step {step.index}: word {address}: {word:#x} expected, {back:#x} came")
+                raise Mismatch(f"weights of step {index}: word {address}: {word:#x} expected, {back:#x} came")
     dut.config__select.value = 0
 
 
@@ -113,4 +118,6 @@ def _copy(step) -> str:
 def _lanes_out(step) -> Lanes:
     if isinstance(step, WeightedStep):
         return Lanes(step.packing.stencil.out.width, reaction_lanes(step.packing))
+    if isinstance(step, EvolvedStep):
+        return Lanes(step.grid.q.width, step.lanes_in)
     return Lanes(step.step.out.width, step.lanes_in)
