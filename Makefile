@@ -10,7 +10,7 @@ run: $(STAMP)
 	$(BIN)/npde demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # Everything, and hundreds of programs that hypothesis draws: the better part of an hour on two cores.
 verify-full: $(STAMP)
