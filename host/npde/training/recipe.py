@@ -155,8 +155,8 @@ RECIPES = {
     ),
     "helmholtz-fashion": Recipe(
         name="helmholtz-fashion",
-        architecture=Wave(times=24, planes=True),
-        descent=Descent(epochs=5, rate=2e-2, batch=100),
+        architecture=Wave(times=48, planes=True, coarsen=2),
+        descent=Descent(epochs=5, rate=3e-2, batch=100),
         finetune=Descent(epochs=1, rate=2e-3, batch=100),
         validation=0.1,
         data=FOLDER,

@@ -43,7 +43,8 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     ``planes``: a trained map for each time step (paraxial Helmholtz) or one for all (Schrödinger). ``diffraction``
     is c = dt/2h². Fields of ``field_bits`` span ±2**``field_range``, map values of ``map_bits`` ±2**``map_range``.
-    The last grid is summed in ``regions × regions`` tiles. With ``differential`` the answer of class k is tile k's
+    The wave starts on cells of ``coarsen × coarsen`` averaged samples. It goes 2·c cells a time step at most, so that
+    much of the grid comes together in ``times`` of them. The last grid is summed in ``regions × regions`` tiles. With ``differential`` the answer of class k is tile k's
     intensity less that of tile ``classes + k`` (Li et al. 2019), without tile k's alone; both weights are fixed at
     ``gain``. With ``readout`` the weights of the tiles are trained, in ``readout_bits`` bits.
     """
@@ -51,6 +52,7 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     times: int
     planes: bool
     diffraction: float = 0.125
+    coarsen: int = 1
     boundary: Boundary = "dirichlet"
     field_bits: int = 16
     field_range: int = 3
@@ -74,15 +76,16 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def program(self, shape: tuple[int, int, int], classes: int, name: str) -> Program:
         """The program for images of ``shape`` (height, width, 1) in Q(8,7); raises :class:`TrainingError` for others."""
         height, width, channels = shape
-        size = min(height, width) // self.regions
-        tiles = (height // size) * (width // size) if size else 0
+        rows, cols = -(-height // self.coarsen), -(-width // self.coarsen)
+        size = min(rows, cols) // self.regions
+        tiles = (rows // size) * (cols // size) if size else 0
         needed = classes * (1 + self.differential)
         if channels != 1 or height < 2 or width < 2:
             raise TrainingError(f"a wave starts as one image of at least 2×2 cells, not {height}×{width}×{channels}")
         if tiles < needed and not (self.readout and tiles):
             raise TrainingError(
                 f"{needed} detectors for {classes} classes, but {self.regions}×{self.regions} regions on a "
-                f"{height}×{width} grid make {tiles}"
+                f"{rows}×{cols} grid make {tiles}"
             )
         field, pooled = ranged(self.field_bits, self.field_range), ranged(self.field_bits, self.pool_range)
         reader = ranged(self.readout_bits, 1)
@@ -108,7 +111,7 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         rng = np.random.default_rng(seed)
         shape = program.tensors()[1]["maps"][0]
         tensors = {
-            "0.kernel": np.array([0.5, 0]).reshape(2, 1, 1),
+            "0.kernel": np.array([0.5, 0]).reshape(2, 1, 1) * np.full(self.coarsen**2, 1 / self.coarsen**2),
             "0.bias": np.array([0.5, 0]),
             "1.kernel": np.array([-c, 1, c, -1]).reshape(4, 1, 1),
             "1.maps": rng.normal(size=shape) * 2.0**self.map_range / 8,
@@ -124,7 +127,10 @@ class Wave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def _amplitude(self, field: Q) -> Stencil:
         """Samples in [-1, 1) to the real part in [0, 1); the imaginary part is zero."""
-        return Stencil(out_channels=2, taps=(CENTRE,), weight=Q(8, 7), bias=Q(16, 14), out=field)
+        taps = tuple((dy, dx) for dy in range(self.coarsen) for dx in range(self.coarsen))
+        return Stencil(
+            out_channels=2, taps=taps, weight=Q(10, 9), bias=Q(16, 14), out=field, boundary=self.boundary, stride=self.coarsen
+        )  # fmt: skip
 
     def _evolve(self, field: Q) -> Evolve:
         product = Q(field.width, field.frac + 1)
