@@ -13,7 +13,19 @@ PICTURE = b"\x89PNG"
 
 def test_a_ready_equation_becomes_a_model_a_picture_an_animation_and_fields(npde_here, tmp_path):
     model = tmp_path / "gs.npde"
-    told = npde_here("derive", "gray-scott", "-o", model, "--grid", "24x32", "--set", "F=0.03", "--set", "laplacian=laplace9", "--json").json
+    told = npde_here(
+        "derive",
+        "gray-scott",
+        "-o",
+        model,
+        "--grid",
+        "24x32",
+        "--set",
+        "F=0.03",
+        "--set",
+        "laplacian=laplace9",
+        "--json",
+    ).json
     assert told["multipliers_per_cell"] == 10
     assert told["order_in_space"] == "O(h^2)"
     assert told["hash"] == Model.load(model).content_hash.hex()
@@ -37,7 +49,12 @@ def test_an_equation_of_ones_own_with_a_map_runs_from_a_file(npde_here, tmp_path
         "--boundary", "neumann", "--json",
     )  # fmt: skip
     assert ended.json["maps"] == "K"
-    assert npde_here("simulate", model, tmp_path / "own.png", "--steps", 50, "--initial", tmp_path / "start.npy", "--json").json["u_to"] < 1
+    assert (
+        npde_here(
+            "simulate", model, tmp_path / "own.png", "--steps", 50, "--initial", tmp_path / "start.npy", "--json"
+        ).json["u_to"]
+        < 1
+    )
     complaint = npde_here("simulate", model, tmp_path / "own.png").complaint()
     assert "give --initial FILE.npy" in complaint
 
@@ -78,4 +95,9 @@ def test_every_wrong_call_has_its_sentence(npde_here, tmp_path, monkeypatch, wor
 def test_a_start_of_another_shape_and_a_model_that_is_no_evolution_are_refused(npde_here, tmp_path):
     np.save(tmp_path / "start.npy", np.zeros((3, 3)))
     npde_here("derive", "heat", "-o", tmp_path / "heat.npde", "--json")
-    assert "has shape (3, 3), not (64, 64, 1)" in npde_here("simulate", tmp_path / "heat.npde", tmp_path / "a.png", "--initial", tmp_path / "start.npy").complaint()
+    assert (
+        "has shape (3, 3), not (64, 64, 1)"
+        in npde_here(
+            "simulate", tmp_path / "heat.npde", tmp_path / "a.png", "--initial", tmp_path / "start.npy"
+        ).complaint()
+    )

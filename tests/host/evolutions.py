@@ -15,8 +15,19 @@ def updates(draw, grid: Grid, maps: int, map_q: Q, coefficients: int) -> Update:
     forms, formats = [], []
     while len(forms) < draw(st.integers(1, 4)) or not forms:
         channel = draw(st.integers(0, grid.channels + maps - 1))
-        taps = draw(st.lists(st.tuples(st.integers(-min(2, grid.height - 1), min(2, grid.height - 1)), st.integers(-2, 2)), min_size=1, max_size=5, unique=True))
-        weights = draw(st.lists(st.integers(-127, 127).filter(bool) | st.sampled_from([1, -1]), min_size=len(taps), max_size=len(taps)))
+        taps = draw(
+            st.lists(
+                st.tuples(st.integers(-min(2, grid.height - 1), min(2, grid.height - 1)), st.integers(-2, 2)),
+                min_size=1,
+                max_size=5,
+                unique=True,
+            )
+        )
+        weights = draw(
+            st.lists(
+                st.integers(-127, 127).filter(bool) | st.sampled_from([1, -1]), min_size=len(taps), max_size=len(taps)
+            )
+        )
         q = grid.q if channel < grid.channels else map_q
         reach = sum(map(abs, weights)) << (q.width - 1)
         least = max(0, reach.bit_length() + 1 - 18)
@@ -50,7 +61,12 @@ def updates(draw, grid: Grid, maps: int, map_q: Q, coefficients: int) -> Update:
 def models(draw, extreme: bool = False) -> tuple[Model, np.ndarray]:
     """A model of one evolution that validates, and a batch of fields for it; ``extreme`` has only the ends of every format."""
     width = draw(st.integers(2, 18))
-    grid = Grid(draw(st.sampled_from([1, 3, 4])), draw(st.integers(3, 5)), draw(st.integers(1, 3)), Q(width, draw(st.integers(0, width))))
+    grid = Grid(
+        draw(st.sampled_from([1, 3, 4])),
+        draw(st.integers(3, 5)),
+        draw(st.integers(1, 3)),
+        Q(width, draw(st.integers(0, width))),
+    )
     maps = draw(st.integers(0, 2))
     map_width = draw(st.integers(2, 18))
     map_q = Q(map_width, draw(st.integers(0, map_width)))
@@ -74,7 +90,14 @@ def models(draw, extreme: bool = False) -> tuple[Model, np.ndarray]:
     bias = Q(draw(st.integers(2, 24)), max(-32, min(63, finest - draw(st.integers(0, 6)))))
     planes = bool(maps) and draw(st.booleans())
     evolve = Evolve(
-        body=body, times=draw(st.integers(1, 3)), coefficients=len(used), weight=weight, bias=bias, maps=maps, map=map_q, planes=planes
+        body=body,
+        times=draw(st.integers(1, 3)),
+        coefficients=len(used),
+        weight=weight,
+        bias=bias,
+        maps=maps,
+        map=map_q,
+        planes=planes,
     )
     if any(evolve.accumulator_width(u, c, grid) > 62 for u in body for c in u.updated):
         from hypothesis import reject

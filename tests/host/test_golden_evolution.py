@@ -61,12 +61,17 @@ class Plain:
             for x in range(self.grid.width):
                 values, fracs = [], []
                 for form in step.forms:
-                    total = sum(w * self.at(form.channel, y + dy, x + dx, time, step.boundary) for (dy, dx), w in zip(form.taps, form.weights, strict=True))
+                    total = sum(
+                        w * self.at(form.channel, y + dy, x + dx, time, step.boundary)
+                        for (dy, dx), w in zip(form.taps, form.weights, strict=True)
+                    )
                     values.append(rounded(total, form.shift))
                     fracs.append(self.frac(form.channel) - form.shift)
                 for product in step.products:
                     shift = fracs[product.left] + fracs[product.right] - product.out.frac
-                    values.append(clamped(rounded(values[product.left] * values[product.right], shift), product.out.width))
+                    values.append(
+                        clamped(rounded(values[product.left] * values[product.right], shift), product.out.width)
+                    )
                     fracs.append(product.out.frac)
                 frac = self.evolve.weight.frac + max(fracs[term.value] for term in step.terms)
                 for channel in {term.channel for term in step.terms}:
@@ -80,7 +85,9 @@ class Plain:
                         acc += self.u[y][x][channel] << (frac - self.grid.q.frac)
                     shift = frac - self.grid.q.frac
                     with_half = acc + (1 << shift >> 1)
-                    self.widest[number, channel] = max(self.widest.get((number, channel), 0), width(acc), width(with_half))
+                    self.widest[number, channel] = max(
+                        self.widest.get((number, channel), 0), width(acc), width(with_half)
+                    )
                     after[y][x][channel] = clamped(rounded(acc, shift), self.grid.q.width)
         self.u = after
 
@@ -127,10 +134,16 @@ def test_golden_is_the_docstrings_arithmetic_for_many_more(drawn):
 def test_the_second_update_of_a_time_step_sees_the_first_ones_result():
     def copy(source, target):
         return Update(
-            forms=(Form(channel=source, taps=((0, 0),), weights=(1,)),), terms=(Term(channel=target, coefficient=0, value=0),), skip=False
+            forms=(Form(channel=source, taps=((0, 0),), weights=(1,)),),
+            terms=(Term(channel=target, coefficient=0, value=0),),
+            skip=False,
         )
+
     evolve = Evolve(body=(copy(0, 1), copy(1, 2)), times=1, coefficients=1, weight=Q(4, 0), bias=Q(8, 0))
-    model = Model(Program(name="relay", input=Grid(1, 2, 3, Q(8, 0)), steps=(evolve,)), {0: Weights(np.array([[[1]]]), np.zeros(0, np.int64))})
+    model = Model(
+        Program(name="relay", input=Grid(1, 2, 3, Q(8, 0)), steps=(evolve,)),
+        {0: Weights(np.array([[[1]]]), np.zeros(0, np.int64))},
+    )
     assert golden.run(model, np.array([[[[5, 0, 0], [7, 1, 2]]]])).output.tolist() == [[[[5, 5, 5], [7, 7, 7]]]]
 
 
@@ -139,10 +152,13 @@ def test_planes_are_used_one_a_time_step_and_products_saturate():
         forms=(Form(channel=0, taps=((0, 0),), weights=(1,)), Form(channel=1, taps=((0, 0),), weights=(1,))),
         products=(Product(left=0, right=1, out=Q(6, 0)),), terms=(Term(channel=0, coefficient=0, value=2),), skip=False,
     )  # fmt: skip
-    evolve = Evolve(body=(update,), times=3, coefficients=1, weight=Q(4, 0), bias=Q(8, 0), maps=1, map=Q(8, 0), planes=True)
+    evolve = Evolve(
+        body=(update,), times=3, coefficients=1, weight=Q(4, 0), bias=Q(8, 0), maps=1, map=Q(8, 0), planes=True
+    )
     maps = np.array([2, 3, 50]).reshape(3, 1, 1, 1) * np.ones((1, 1, 2, 1), np.int64)
     model = Model(
-        Program(name="planes", input=Grid(1, 2, 1, Q(8, 0)), steps=(evolve,)), {0: Weights(np.array([[[1]]]), np.zeros(0, np.int64), maps)}
+        Program(name="planes", input=Grid(1, 2, 1, Q(8, 0)), steps=(evolve,)),
+        {0: Weights(np.array([[[1]]]), np.zeros(0, np.int64), maps)},
     )
     fields = [field[0, 0, :, 0].tolist() for field in golden.trace(model, np.array([[[[1], [-4]]]]))]
     assert fields == [[1, -4], [2, -8], [6, -24], [31, -32]]

@@ -11,12 +11,20 @@ import typer
 from npde.cli.output import AsJson, show, writable
 from npde.errors import DataError, ProgramError
 
-Pairs = Annotated[list[str] | None, typer.Option("--set", help="A constant or parameter, NAME=NUMBER; may be repeated.")]
-MapFiles = Annotated[list[str] | None, typer.Option("--map", help="A per-cell coefficient, NAME=FILE.npy of (height, width); may be repeated.")]
+Pairs = Annotated[
+    list[str] | None, typer.Option("--set", help="A constant or parameter, NAME=NUMBER; may be repeated.")
+]
+MapFiles = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="A per-cell coefficient, NAME=FILE.npy of (height, width); may be repeated."),
+]
 
 
 def derive(
-    equation: Annotated[str, typer.Argument(help="A ready equation's name (npde derive list), or text: 'u_t = D*laplace(u) - u; v_t = …'.")],
+    equation: Annotated[
+        str,
+        typer.Argument(help="A ready equation's name (npde derive list), or text: 'u_t = D*laplace(u) - u; v_t = …'."),
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the model goes.")] = None,
     grid: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in cells, or WIDTH for a row.")] = None,
     dt: Annotated[float | None, typer.Option(help="The time step.")] = None,
@@ -50,7 +58,13 @@ def derive(
         if dt is None:
             raise ProgramError("an equation of one's own needs --dt, the time step")
         found = discretise(
-            equation, shape=_shape(grid or "64x64"), constants=constants, maps=maps, scheme=scheme, notes={"equation": equation}, **options
+            equation,
+            shape=_shape(grid or "64x64"),
+            constants=constants,
+            maps=maps,
+            scheme=scheme,
+            notes={"equation": equation},
+            **options,
         )
     if output is not None:
         found.model.save(writable(output))
@@ -60,9 +74,15 @@ def derive(
 
 def simulate(
     model: Annotated[Path, typer.Argument(help="A model from npde derive.")],
-    output: Annotated[Path, typer.Argument(help="A picture (.png, .svg, …), an animation (.gif), or the fields (.npz).")],
-    steps: Annotated[int | None, typer.Option(min=1, help="Time steps; by default a ready equation's own number, else the model's.")] = None,
-    initial: Annotated[str | None, typer.Option(help="FILE.npy of (height, width, fields); by default a ready equation's own start.")] = None,
+    output: Annotated[
+        Path, typer.Argument(help="A picture (.png, .svg, …), an animation (.gif), or the fields (.npz).")
+    ],
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Time steps; by default a ready equation's own number, else the model's.")
+    ] = None,
+    initial: Annotated[
+        str | None, typer.Option(help="FILE.npy of (height, width, fields); by default a ready equation's own start.")
+    ] = None,
     count: Annotated[int, typer.Option(min=2, help="Snapshots, the first and the last among them.")] = 6,
     json: AsJson = False,
 ) -> None:
@@ -89,8 +109,19 @@ def simulate(
         draw_animation(frames, output, fields=fields)
     else:
         maps = loaded.weights[0].maps
-        potential = evolve.map.real(maps[0, :, :, 0]) if maps is not None and evolve.maps == 1 and not evolve.planes else None
-        draw_strip(times, frames, output, fields=fields, title=f"{loaded.program.name}, {loaded.program.input}", dt=dt, h=h, potential=potential)
+        potential = (
+            evolve.map.real(maps[0, :, :, 0]) if maps is not None and evolve.maps == 1 and not evolve.planes else None
+        )
+        draw_strip(
+            times,
+            frames,
+            output,
+            fields=fields,
+            title=f"{loaded.program.name}, {loaded.program.input}",
+            dt=dt,
+            h=h,
+            potential=potential,
+        )
     end = frames[-1]
     values = {
         "steps": steps,
@@ -154,7 +185,9 @@ def _array(path: Path, what: str, shapes: list[tuple[int, ...]] | None) -> np.nd
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{what}: {path} cannot be read as an .npy file") from error
-    if not isinstance(array, np.ndarray) or not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+    if not isinstance(array, np.ndarray) or not (
+        np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
+    ):
         raise DataError(f"{what}: {path} holds no array of real numbers")
     if shapes is not None and array.shape not in shapes:
         raise DataError(f"{what} has shape {array.shape}, not {shapes[0]}")

@@ -101,7 +101,9 @@ def with_times(model: Model, times: int) -> Model:
     """The same evolution over another number of time steps; with ``planes`` at most as many as there are planes."""
     step = model.program.steps[0]
     if len(model.program.steps) != 1 or not isinstance(step, Evolve):
-        raise ProgramError(f"model {model.program.name!r} is no evolution alone: only one can be run for another number of time steps")
+        raise ProgramError(
+            f"model {model.program.name!r} is no evolution alone: only one can be run for another number of time steps"
+        )
     weights = model.weights[0]
     if step.planes and weights.maps is not None:
         if times > len(weights.maps):
@@ -160,7 +162,9 @@ def discretise(
     stacked = _stack(arrays, shape, times, planes)
     fixed = {key: language.exact(value, f"constant {key}") for key, value in constants.items()}
     channels = {key: number for number, key in enumerate((*names, *arrays))}
-    reader = Reader(channels, fixed, spacing, shape[0] > 1, shape[1] > 1, lambda channel: _one_sign(stacked, channel - len(names)))
+    reader = Reader(
+        channels, fixed, spacing, shape[0] > 1, shape[1] > 1, lambda channel: _one_sign(stacked, channel - len(names))
+    )
     rates = [_checked(reader.read(expr, f"{field}_t"), names, f"{field}_t") for field, expr in expressions.items()]
     _check_scheme(rates, names, scheme)
 
@@ -183,7 +187,13 @@ def discretise(
     program = Program(name=name, input=grid, steps=(lowered.evolve,))
     kernel = np.array(lowered.coefficients, np.int64).reshape(-1, 1, 1)
     weights = Weights(kernel, np.array(lowered.biases, np.int64), formats.map.quantise(stacked) if arrays else None)
-    told = {"fields": ",".join(names), "h": str(float(spacing)), "dt": str(float(step)), "scheme": scheme, **(notes or {})}
+    told = {
+        "fields": ",".join(names),
+        "h": str(float(spacing)),
+        "dt": str(float(step)),
+        "scheme": scheme,
+        **(notes or {}),
+    }
     nonlinear = any(_self_driven(poly, number) for number, poly in enumerate(rates))
     return Discretised(
         Model(program, {0: weights}, notes=told), Reference(updates, boundary, stacked), names, tuple(arrays), float(step), float(spacing),
@@ -213,7 +223,9 @@ def _expressions(
         raise ProgramError("there is no equation: one reads 'u_t = right-hand side'")
     order = tuple(fields) if fields is not None else tuple(equations)
     if set(order) != set(equations) or len(set(order)) != len(order):
-        raise ProgramError(f"the equations are for {', '.join(equations)}, but the fields are {', '.join(order)}: each needs one equation")
+        raise ProgramError(
+            f"the equations are for {', '.join(equations)}, but the fields are {', '.join(order)}: each needs one equation"
+        )
     rates = {}
     for field in order:
         right = equations[field]
@@ -227,9 +239,15 @@ def _expressions(
     return rates
 
 
-def _called(function: Callable[..., Any], fields: Sequence[str] | None, constants: Mapping[str, Any], maps: Mapping[str, Any]) -> Any:
+def _called(
+    function: Callable[..., Any], fields: Sequence[str] | None, constants: Mapping[str, Any], maps: Mapping[str, Any]
+) -> Any:
     parameters = list(inspect.signature(function).parameters)
-    names = tuple(fields) if fields is not None else tuple(name for name in parameters if name not in constants and name not in maps)
+    names = (
+        tuple(fields)
+        if fields is not None
+        else tuple(name for name in parameters if name not in constants and name not in maps)
+    )
     unknown = [name for name in parameters if name not in (*names, *constants, *maps)]
     if unknown:
         raise ProgramError(f"the right-hand side takes {', '.join(unknown)}, which names no field, map or constant")
@@ -238,7 +256,9 @@ def _called(function: Callable[..., Any], fields: Sequence[str] | None, constant
         return result
     rates = result if isinstance(result, tuple | list) else (result,)
     if len(rates) != len(names):
-        raise ProgramError(f"the right-hand side gives {len(rates)} rate(s) for the fields {', '.join(names)}; it gives one for each")
+        raise ProgramError(
+            f"the right-hand side gives {len(rates)} rate(s) for the fields {', '.join(names)}; it gives one for each"
+        )
     return dict(zip(names, rates, strict=True))
 
 
@@ -248,7 +268,9 @@ def _checked(poly: Poly, names: Sequence[str], where: str) -> Poly:
         if degree > HIGHEST_DEGREE:
             raise ProgramError(f"{where} has a product of {degree} fields; {HIGHEST_DEGREE} is the highest degree")
         if len(key) - degree > HIGHEST_DEGREE:
-            raise ProgramError(f"{where} has a product of {len(key) - degree} maps; {HIGHEST_DEGREE} is the most, multiply them beforehand")
+            raise ProgramError(
+                f"{where} has a product of {len(key) - degree} maps; {HIGHEST_DEGREE} is the most, multiply them beforehand"
+            )
     return poly
 
 
@@ -278,14 +300,18 @@ def _check_scheme(rates: Sequence[Poly], names: Sequence[str], scheme: str) -> N
         raise ProgramError("a leapfrog staggers two fields or more that drive each other; one field takes scheme euler")
     for number, poly in enumerate(rates):
         if any([form.channel for form in key if form.channel < len(names)] == [number] for key in poly):
-            raise ProgramError(f"a leapfrog needs fields that drive each other, but {names[number]}_t has a term linear in {names[number]}")
+            raise ProgramError(
+                f"a leapfrog needs fields that drive each other, but {names[number]}_t has a term linear in {names[number]}"
+            )
 
 
 def _self_driven(poly: Poly, number: int) -> bool:
     return number in channels_in(poly)
 
 
-def _stack(arrays: Mapping[str, NDArray[np.float64]], shape: tuple[int, int], times: int, planes: bool) -> NDArray[np.float64]:
+def _stack(
+    arrays: Mapping[str, NDArray[np.float64]], shape: tuple[int, int], times: int, planes: bool
+) -> NDArray[np.float64]:
     wanted = (times, *shape) if planes else shape
     if planes and not arrays:
         raise ProgramError("planes need at least one map")
@@ -316,7 +342,9 @@ def _positive(value: float | Fraction, what: str) -> Fraction:
 def _largest(largest: float | Mapping[str, float], name: str) -> Fraction:
     if isinstance(largest, Mapping):
         if name not in largest:
-            raise ProgramError(f"the largest magnitude of field {name!r} is missing; there are {', '.join(largest) or 'none'}")
+            raise ProgramError(
+                f"the largest magnitude of field {name!r} is missing; there are {', '.join(largest) or 'none'}"
+            )
         largest = largest[name]
     return _positive(largest, f"the largest magnitude of {name}")
 
@@ -327,12 +355,18 @@ def _states(
     if about is not None:
         for state in about:
             if not set(state) <= set(names):
-                raise ProgramError(f"a state to linearise about gives values of {', '.join(names)}, not of {', '.join(state)}")
+                raise ProgramError(
+                    f"a state to linearise about gives values of {', '.join(names)}, not of {', '.join(state)}"
+                )
         return [{number: float(state.get(key, 0)) for number, key in enumerate(names)} for state in about]
     steep = any(
-        sum(form.channel < len(names) for form in key) > 1 and any(form.taps != (CENTRE,) for form in key) for poly in rates for key in poly
+        sum(form.channel < len(names) for form in key) > 1 and any(form.taps != (CENTRE,) for form in key)
+        for poly in rates
+        for key in poly
     )
-    return [{number: sign * float(bound) for number, bound in enumerate(bounds)} for sign in ((0, 1, -1) if steep else (0,))]
+    return [
+        {number: sign * float(bound) for number, bound in enumerate(bounds)} for sign in ((0, 1, -1) if steep else (0,))
+    ]
 
 
 def _unstable(dt: float, limit: Limit, scheme: str) -> str:

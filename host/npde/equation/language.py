@@ -49,7 +49,9 @@ def parse(text: str, where: str) -> sympy.Expr:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ProgramError(f"{where}: {text.strip()[:60]!r} is no expression: {getattr(error, 'msg', error)}") from error
+        raise ProgramError(
+            f"{where}: {text.strip()[:60]!r} is no expression: {getattr(error, 'msg', error)}"
+        ) from error
     return _read(tree.body, text.strip(), where, 0)
 
 

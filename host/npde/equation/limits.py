@@ -26,9 +26,7 @@ class Limit:
     wave: tuple[float, float]
 
 
-def symbols(
-    rates: Sequence[Poly], state: Mapping[int, float], waves: NDArray[np.float64]
-) -> NDArray[np.complex128]:
+def symbols(rates: Sequence[Poly], state: Mapping[int, float], waves: NDArray[np.float64]) -> NDArray[np.complex128]:
     """The symbol L(θ), shape (waves, fields, fields), of ``rates`` linearised about ``state``: every channel's value, maps' too."""
     found = np.zeros((len(waves), len(rates), len(rates)), np.complex128)
     for row, poly in enumerate(rates):
@@ -40,7 +38,9 @@ def symbols(
                 rest = math.prod(constants[:index] + constants[index + 1 :])
                 if rest:
                     phase = waves @ np.array(form.taps, dtype=np.float64).T
-                    found[:, row, form.channel] += float(value) * rest * (np.exp(1j * phase) @ np.array(form.weights, dtype=np.float64))
+                    found[:, row, form.channel] += (
+                        float(value) * rest * (np.exp(1j * phase) @ np.array(form.weights, dtype=np.float64))
+                    )
     return found
 
 
@@ -82,7 +82,9 @@ def _staggered(symbol: NDArray[np.complex128]) -> tuple[float, int]:
     scale = np.abs(values).max()
     if not scale:
         return math.inf, 0
-    judged = np.flatnonzero((values.real <= GAIN_SLACK * scale).all(axis=1) & (np.abs(values) > SLACK * scale).any(axis=1))
+    judged = np.flatnonzero(
+        (values.real <= GAIN_SLACK * scale).all(axis=1) & (np.abs(values) > SLACK * scale).any(axis=1)
+    )
     if not judged.size:
         return math.inf, 0
 
@@ -119,12 +121,16 @@ def wave_numbers(shape: tuple[int, int]) -> NDArray[np.float64]:
             axes.append(np.zeros(1))
             continue
         spread = np.round(np.linspace(0, cells // 2, min(cells // 2 + 1, MOST_WAVES // 2)))
-        numbers = np.unique(np.concatenate([spread, np.arange(min(3, cells // 2) + 1)]))  # long waves limit central advection
+        numbers = np.unique(
+            np.concatenate([spread, np.arange(min(3, cells // 2) + 1)])
+        )  # long waves limit central advection
         axes.append(np.unique(np.concatenate([2 * np.pi * numbers / cells, -2 * np.pi * numbers / cells, [np.pi]])))
     return np.array(list(itertools.product(axes[0], axes[1][axes[1] >= 0])))
 
 
-def frozen(extremes: Sequence[tuple[float, float]], states: Sequence[Mapping[int, float]], fields: int) -> Iterator[dict[int, float]]:
+def frozen(
+    extremes: Sequence[tuple[float, float]], states: Sequence[Mapping[int, float]], fields: int
+) -> Iterator[dict[int, float]]:
     """Every state with every corner of the maps' ranges."""
     for state in states:
         for corner in itertools.product(*({low, high} for low, high in extremes)):

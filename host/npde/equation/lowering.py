@@ -71,7 +71,9 @@ def group(poly: Poly) -> tuple[list[tuple[Lin, Fraction]], list[tuple[Monomial, 
         kept: dict[Lin, Fraction] = {}
         for form, value in parts:
             for size in {abs(w) for w in form.weights}:
-                ring = {t: w * value for t, w in zip(form.taps, form.weights, strict=True) if t != CENTRE and abs(w) == size}
+                ring = {
+                    t: w * value for t, w in zip(form.taps, form.weights, strict=True) if t != CENTRE and abs(w) == size
+                }
                 if ring:
                     lin, factor = normalised(channel, ring)
                     kept[lin] = kept.get(lin, Fraction(0)) + factor
@@ -119,11 +121,17 @@ class _Values:
         built = []
         for lin in self.forms:
             if max(map(abs, lin.weights)) > LARGEST_TAP:
-                raise ProgramError(f"a difference needs the tap weights {lin.weights}; {LARGEST_TAP} is the greatest there is")
+                raise ProgramError(
+                    f"a difference needs the tap weights {lin.weights}; {LARGEST_TAP} is the greatest there is"
+                )
             q = self.formats.grid.q if lin.channel < self.formats.grid.channels else self.formats.map
             low = sum(w * (q.low if w > 0 else q.high) for w in lin.weights)
             high = sum(w * (q.high if w > 0 else q.low) for w in lin.weights)
-            shift = next(s for s in range(33) if signed_width((low + (1 << s >> 1)) >> s, (high + (1 << s >> 1)) >> s) <= OPERAND_BITS)
+            shift = next(
+                s
+                for s in range(33)
+                if signed_width((low + (1 << s >> 1)) >> s, (high + (1 << s >> 1)) >> s) <= OPERAND_BITS
+            )
             built.append(Form(channel=lin.channel, taps=lin.taps, weights=lin.weights, shift=shift))
         return tuple(built)
 
@@ -162,7 +170,10 @@ def lower(
     split = [{o: group(poly) for o, poly in update.items() if poly} for update in updates]
     if not formats.shifted:
         split = [
-            {o: ([part for form in forms for part in _exact_forms(*form, formats)], products, const) for o, (forms, products, const) in u.items()}
+            {
+                o: ([part for form in forms for part in _exact_forms(*form, formats)], products, const)
+                for o, (forms, products, const) in u.items()
+            }
             for u in split
         ]
     reals = [value for update in split for forms, products, _ in update.values() for _, value in (*forms, *products)]
@@ -171,10 +182,16 @@ def lower(
     for update in split:
         for forms, products, _ in update.values():
             if not forms and not products:
-                raise ProgramError("a rate that is a constant alone needs no stencil: every rate has a field or a map in it")
-    weight = Q(formats.coefficient_width, min(FINEST_COEFFICIENT, frac_for(max(map(abs, reals)), formats.coefficient_width)))
+                raise ProgramError(
+                    "a rate that is a constant alone needs no stencil: every rate has a field or a map in it"
+                )
+    weight = Q(
+        formats.coefficient_width, min(FINEST_COEFFICIENT, frac_for(max(map(abs, reals)), formats.coefficient_width))
+    )
     if weight.frac < 2:
-        raise ProgramError(f"dt times a coefficient is {float(max(map(abs, reals))):.4g}, too great for {weight.width} bits; take a smaller dt")
+        raise ProgramError(
+            f"dt times a coefficient is {float(max(map(abs, reals))):.4g}, too great for {weight.width} bits; take a smaller dt"
+        )
     pool: list[int] = []
     body = []
     constants: list[Fraction] = []
@@ -186,19 +203,40 @@ def lower(
         terms = []
         for channel, (forms, products, _) in sorted(update.items()):
             integers = _quantised(forms, products, weight)
-            for key, integer in zip((*((lin,) for lin, _ in forms), *(key for key, _ in products)), integers, strict=True):
+            for key, integer in zip(
+                (*((lin,) for lin, _ in forms), *(key for key, _ in products)), integers, strict=True
+            ):
                 if not integer:
                     continue
                 if integer not in pool:
                     pool.append(integer)
                 terms.append(Term(channel=channel, coefficient=pool.index(integer), value=values.index(key)))
         forms_built = values.built_forms()
-        fracs = [(formats.grid.q if f.channel < formats.grid.channels else formats.map).frac - f.shift for f in forms_built]
+        fracs = [
+            (formats.grid.q if f.channel < formats.grid.channels else formats.map).frac - f.shift for f in forms_built
+        ]
         biased = tuple(o for o, (_, _, const) in sorted(update.items()) if const)
-        constants += [update[o][2] for o in biased]
-        body.append(Update(forms=forms_built, products=values.built_products(fracs), terms=tuple(terms), biased=biased, boundary=boundary))
+        constants += [_matched(update[o][2], update[o][0], weight) for o in biased]
+        body.append(
+            Update(
+                forms=forms_built,
+                products=values.built_products(fracs),
+                terms=tuple(terms),
+                biased=biased,
+                boundary=boundary,
+            )
+        )
     bias = _bias_format(constants, body, formats, weight, maps)
-    evolve = Evolve(body=tuple(body), times=times, coefficients=len(pool), weight=weight, bias=bias, maps=maps, map=formats.map, planes=planes)
+    evolve = Evolve(
+        body=tuple(body),
+        times=times,
+        coefficients=len(pool),
+        weight=weight,
+        bias=bias,
+        maps=maps,
+        map=formats.map,
+        planes=planes,
+    )
     return Lowered(evolve, pool, [int(bias.quantise(float(value))) for value in constants])
 
 
@@ -219,6 +257,14 @@ def _exact_forms(form: Lin, value: Fraction, formats: Formats) -> list[tuple[Lin
         lin, factor = normalised(form.channel, part)
         found.append((lin, factor * value))
     return found
+
+
+def _matched(constant: Fraction, forms: list[tuple[Lin, Fraction]], weight: Q) -> Fraction:
+    """``constant``, rounded as a channel's coefficients are where it is what they sum to: F·(1 - u) keeps its zero at u = 1."""
+    sums: dict[int, Fraction] = {}
+    for lin, value in forms:
+        sums[lin.channel] = sums.get(lin.channel, Fraction(0)) + value * sum(lin.weights)
+    return nearest(constant, weight) * weight.step if abs(constant) in map(abs, sums.values()) else constant
 
 
 def _quantised(forms: list[tuple[Lin, Fraction]], products: list[tuple[Monomial, Fraction]], weight: Q) -> list[int]:

@@ -62,7 +62,9 @@ def scale(poly: Poly, factor: Fraction) -> Poly:
 def multiply(left: Poly, right: Poly) -> Poly:
     """Their product; raises :class:`ProgramError` where it has too many monomials to be worth hardware."""
     if len(left) * len(right) > MOST_MONOMIALS * 4:
-        raise ProgramError(f"a product of {len(left)} by {len(right)} monomials is too large; {MOST_MONOMIALS} is the most")
+        raise ProgramError(
+            f"a product of {len(left)} by {len(right)} monomials is too large; {MOST_MONOMIALS} is the most"
+        )
     total: Poly = {}
     for a, x in left.items():
         for b, y in right.items():
@@ -176,7 +178,9 @@ class Reader:
             raise ProgramError(f"{where}: {base} is zero, and the expression divides by it")
         if power.is_Rational and set(inside) == {()} and inside[()] > 0:
             return constant(language.exact(repr(float(inside[()]) ** float(power)), where))
-        raise ProgramError(f"{where}: {expr} is no polynomial: fields take whole powers only, and nothing divides by a field")
+        raise ProgramError(
+            f"{where}: {expr} is no polynomial: fields take whole powers only, and nothing divides by a field"
+        )
 
     def _operator(self, name: str, arguments: tuple[sympy.Expr, ...], where: str) -> Poly:
         language.check_operator(name, len(arguments), where)
@@ -188,7 +192,12 @@ class Reader:
             case "advect" | "upwind":
                 speeds = [self.read(speed, where) for speed in arguments[:2]]
                 carried = self.read(arguments[2], where)
-                return add(*(self._carry(name, axis, speed, carried, where) for axis, speed in zip(((0, 1), (1, 0)), speeds, strict=True)))
+                return add(
+                    *(
+                        self._carry(name, axis, speed, carried, where)
+                        for axis, speed in zip(((0, 1), (1, 0)), speeds, strict=True)
+                    )
+                )
         inside = self.read(arguments[0], where)
         self._accuracy(2)
         match name:
@@ -207,7 +216,11 @@ class Reader:
     def _divergence(self, expr: sympy.Expr, where: str) -> Poly:
         total: Poly = {}
         for part in sympy.Add.make_args(expr):
-            gradients = [f for f in sympy.Mul.make_args(part) if isinstance(f, sympy.core.function.AppliedUndef) and f.func.__name__ == "grad"]
+            gradients = [
+                f
+                for f in sympy.Mul.make_args(part)
+                if isinstance(f, sympy.core.function.AppliedUndef) and f.func.__name__ == "grad"
+            ]
             if len(gradients) != 1:
                 raise ProgramError(f"{where}: div takes coefficient*grad(…) and sums of them, not {str(part)[:60]}")
             language.check_operator("grad", len(gradients[0].args), where)
@@ -229,7 +242,9 @@ class Reader:
             return multiply(speed, self._differ(carried, self._central(axis)))
         sign = self._sign(speed)
         if not sign:
-            raise ProgramError(f"{where}: upwind needs a speed of one sign everywhere, a constant or a map; advect takes any")
+            raise ProgramError(
+                f"{where}: upwind needs a speed of one sign everywhere, a constant or a map; advect takes any"
+            )
         self._accuracy(1)
         behind = (-axis[0] * sign, -axis[1] * sign)
         return multiply(speed, self._differ(carried, {CENTRE: sign / self.h, behind: -sign / self.h}))

@@ -53,7 +53,9 @@ class Reference:
             for key, value in poly.items():
                 product: Real | float = float(value)
                 for form in key:
-                    product = product * sum(w * at(form.channel, tap) for tap, w in zip(form.taps, form.weights, strict=True))
+                    product = product * sum(
+                        w * at(form.channel, tap) for tap, w in zip(form.taps, form.weights, strict=True)
+                    )
                 after[..., channel] += product
         return after
 

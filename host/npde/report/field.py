@@ -58,7 +58,11 @@ def draw_strip(
     flat = frames.shape[1] == 1
     ratio = 1.0 if flat else frames.shape[1] / frames.shape[2]
     figure, axes = pyplot.subplots(
-        len(rows), len(times), figsize=(2.0 * len(times) + 0.8, (2.0 * max(ratio, 0.4) + 0.45) * len(rows) + 0.4), squeeze=False, layout="constrained"
+        len(rows),
+        len(times),
+        figsize=(2.0 * len(times) + 0.8, (2.0 * max(ratio, 0.4) + 0.45) * len(rows) + 0.4),
+        squeeze=False,
+        layout="constrained",
     )
     extent = (0, frames.shape[2] * h, 0, frames.shape[1] * h)
     for number, (row, (name, values)) in enumerate(zip(axes, rows, strict=True)):
@@ -71,14 +75,29 @@ def draw_strip(
                 axis.set_ylim(low - 0.05 * span, high + 0.05 * span)
                 axis.tick_params(labelsize=6)
                 if potential is not None:
-                    axis.fill_between((np.arange(frames.shape[2]) + 0.5) * h, low, high, where=potential[0] != 0, alpha=0.15, color="k")
+                    axis.fill_between(
+                        (np.arange(frames.shape[2]) + 0.5) * h,
+                        low,
+                        high,
+                        where=potential[0] != 0,
+                        alpha=0.15,
+                        color="k",
+                    )
             else:
                 limits = (-span, span) if signed else (low, high)
                 drawn = axis.imshow(
-                    field, cmap="RdBu_r" if signed else "magma", vmin=limits[0], vmax=limits[1], origin="lower", extent=extent, interpolation="nearest"
+                    field,
+                    cmap="RdBu_r" if signed else "magma",
+                    vmin=limits[0],
+                    vmax=limits[1],
+                    origin="lower",
+                    extent=extent,
+                    interpolation="nearest",
                 )
                 if potential is not None and np.ptp(potential):
-                    axis.contour(potential != 0, levels=[0.5], colors="w" if not signed else "k", linewidths=0.6, extent=extent)
+                    axis.contour(
+                        potential != 0, levels=[0.5], colors="w" if not signed else "k", linewidths=0.6, extent=extent
+                    )
                 axis.set(xticks=[], yticks=[])
             if number == 0:
                 axis.set_title(f"t = {time * dt:g}", fontsize=8)
@@ -91,7 +110,14 @@ def draw_strip(
     pyplot.close(figure)
 
 
-def draw_animation(frames: NDArray[np.float64], path: str | os.PathLike[str], *, fields: Sequence[str], scale: int = 4, rate: float = 12) -> None:
+def draw_animation(
+    frames: NDArray[np.float64],
+    path: str | os.PathLike[str],
+    *,
+    fields: Sequence[str],
+    scale: int = 4,
+    rate: float = 12,
+) -> None:
     """``frames`` of the first panel as an animation (GIF, animated PNG or WebP by the suffix), ``scale`` pixels a cell, ``rate`` frames a second."""
     from PIL import Image
 

@@ -79,7 +79,14 @@ def draw_widths(studies: Mapping[str, Mapping[int, Error]], path: str | os.PathL
             values = [getattr(error, part) for error in study.values()]
             axis.semilogy(list(study), values, marker=".", color=colours[number % 20], label=name)
             if find(name).width in study:
-                axis.plot(find(name).width, getattr(study[find(name).width], part), "o", mfc="none", ms=9, color=colours[number % 20])
+                axis.plot(
+                    find(name).width,
+                    getattr(study[find(name).width], part),
+                    "o",
+                    mfc="none",
+                    ms=9,
+                    color=colours[number % 20],
+                )
     for axis, title in zip(axes, ("RMS", "largest"), strict=True):
         axis.set(xlabel="field width in bits", title=f"{title} error against float64")
         axis.grid(True, which="major", alpha=0.3)

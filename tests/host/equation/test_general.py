@@ -59,6 +59,15 @@ def test_a_constant_field_stays_what_it_is_although_coefficients_are_rounded():
     assert (golden.run(with_times(equation.model, 50), field).output == field).all()
 
 
+def test_a_constant_that_cancels_a_linear_term_is_rounded_with_it():
+    """F·(1 - u) is zero at u = 1 in integers, too: the bias is minus the coefficients' rounded sum."""
+    equation = make(GRAY_SCOTT, constants=CONSTANTS, dt=1)
+    weights, update = equation.model.weights[0], equation.evolve.body[0]
+    own = [t for t in update.terms if t.channel == 0 and t.value < len(update.forms)]
+    total = sum(int(weights.kernel[t.coefficient, 0, 0]) * sum(update.forms[t.value].weights) for t in own)
+    assert int(weights.bias[0]) == -total << (equation.evolve.bias.frac - equation.evolve.weight.frac)
+
+
 @pytest.mark.parametrize("boundary", ["periodic", "dirichlet", "neumann"])
 @pytest.mark.parametrize("width", [12, 16, 18])
 @pytest.mark.parametrize(
@@ -76,7 +85,11 @@ def test_golden_follows_the_unmerged_float64_scheme_at_every_boundary(text, dt, 
     equation = make(text, dt=dt, width=width, boundary=boundary, maps={"K": K} if "K" in text else {}, force=True)
     start = equation.real(equation.quantise(np.random.default_rng(2).uniform(-0.9, 0.9, (3, 12, 16, 2))))
     end = equation.real(golden.run(equation.model, equation.quantise(start)).output)
-    wanted = np.clip(equation.reference.step(start), equation.q.low * float(equation.q.step), equation.q.high * float(equation.q.step))
+    wanted = np.clip(
+        equation.reference.step(start),
+        equation.q.low * float(equation.q.step),
+        equation.q.high * float(equation.q.step),
+    )
     assert np.abs(end - wanted).max() < 2.0 * float(equation.q.step) + 2e-4
 
 
@@ -89,7 +102,14 @@ def test_wide_fields_take_more_multipliers_or_shifted_forms():
 
 def test_operands_are_at_most_18_bits_and_18_bit_fields_do_not_drift():
     equation = make("u_t = laplace(u)", width=18, shape=(32, 32), dt=0.2)
-    assert max(q.width for update in equation.evolve.body for q in equation.evolve.value_formats(update, equation.model.program.input)) == 18
+    assert (
+        max(
+            q.width
+            for update in equation.evolve.body
+            for q in equation.evolve.value_formats(update, equation.model.program.input)
+        )
+        == 18
+    )
     start = np.random.default_rng(3).uniform(-0.9, 0.9, (1, 32, 32, 1))
     end = equation.real(golden.run(with_times(equation.model, 500), equation.quantise(start)).output)
     assert abs(end.mean() - start.mean()) < 20 * float(equation.q.step)
@@ -158,7 +178,9 @@ def test_planes_change_with_time_and_bound_the_number_of_steps():
     equation = discretise("u_t = V*u", shape=(1, 8), dt=1, maps={"V": planes}, planes=True, times=4, largest=4)
     end = equation.reference.run(np.ones((1, 1, 8, 1)), 4)
     assert end.ravel() == pytest.approx(1 * 1.125 * 1.25 * 1.375)
-    assert equation.real(golden.run(equation.model, equation.quantise(np.ones((1, 1, 8, 1)))).output).ravel() == pytest.approx(end.ravel(), abs=1e-3)
+    assert equation.real(
+        golden.run(equation.model, equation.quantise(np.ones((1, 1, 8, 1)))).output
+    ).ravel() == pytest.approx(end.ravel(), abs=1e-3)
     with pytest.raises(ProgramError, match="maps for 4 time steps, not 5"):
         with_times(equation.model, 5)
 

@@ -28,8 +28,10 @@ def test_fisher_kpp_has_the_closed_travelling_wave_of_ablowitz_and_zeppetella():
     h, dt, cells, steps = 0.25, 0.0125, 400, 800
     equation = fisher_kpp((1, cells), dt=dt, h=h, boundary="neumann", width=18)
     x = np.arange(cells) * h - 20
+
     def wave(t):
         return (1 + np.exp((x - 5 / math.sqrt(6) * t) / math.sqrt(6))) ** -2
+
     start = wave(0)[None, None, :, None]
     end = equation.reference.run(start, steps)
     assert np.abs(end[0, 0, :, 0] - wave(steps * dt)).max() < 0.02
@@ -51,7 +53,9 @@ def test_fisher_kpp_from_a_step_approaches_the_least_speed_from_below():
     growth = 1 + dt * ((2 * np.cosh(slope * h) - 2) / h**2 + 1)
     least = (np.log(growth) / (slope * dt)).min()  # the scheme's own 2√(rD)
     assert least == pytest.approx(2, abs=0.1)
-    assert speed == pytest.approx(least - 1.5 * math.log(2) / 30, abs=0.01)  # Bramson: x = ct - 3/2·ln t, t from 30 to 60
+    assert speed == pytest.approx(
+        least - 1.5 * math.log(2) / 30, abs=0.01
+    )  # Bramson: x = ct - 3/2·ln t, t from 30 to 60
 
 
 @pytest.mark.parametrize("width", [16, 18])
@@ -81,8 +85,10 @@ def test_a_disc_of_allen_cahn_shrinks_by_its_curvature():
     equation = allen_cahn((64, 64), dt=dt, h=h, D=D, laplacian="laplace9")
     y, x = np.meshgrid(np.arange(64) - 31.5, np.arange(64) - 31.5, indexing="ij")
     u = np.tanh((20 - np.hypot(y, x)) / math.sqrt(2))[None, :, :, None]
+
     def area(field):
         return (field > 0).sum()
+
     settled = equation.reference.run(u, 100)
     later = equation.reference.run(settled, 600)
     assert (area(settled) - area(later)) / (np.pi * 600 * dt) == pytest.approx(2 * D, rel=0.15)
@@ -105,12 +111,16 @@ os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # compiling takes longer than t
 pde = pytest.importorskip("pde", reason="py-pde comes with the dev extra")
 
 
-def against_py_pde(equation: Discretised, theirs, start: np.ndarray, time: float, axes: list[tuple[float, float]]) -> np.ndarray:
+def against_py_pde(
+    equation: Discretised, theirs, start: np.ndarray, time: float, axes: list[tuple[float, float]]
+) -> np.ndarray:
     """The state that py-pde's explicit Euler reaches from ``start`` (height, width, fields) with the same dt."""
     grid = pde.CartesianGrid(axes, start.shape[:2], periodic=True)
     fields = [pde.ScalarField(grid, start[..., k]) for k in range(start.shape[-1])]
     state = pde.FieldCollection(fields) if len(fields) > 1 else fields[0]
-    end = theirs.solve(state, t_range=time, dt=equation.dt, solver="euler", backend="numpy", tracker=None, adaptive=False)
+    end = theirs.solve(
+        state, t_range=time, dt=equation.dt, solver="euler", backend="numpy", tracker=None, adaptive=False
+    )
     data = np.asarray(end.data)
     return np.moveaxis(data, 0, -1) if len(fields) > 1 else data[..., None]
 
@@ -146,7 +156,9 @@ def test_allen_cahn_is_py_pdes_to_rounding():
 def test_fisher_kpp_is_py_pdes_to_rounding():
     equation = fisher_kpp((16, 16), dt=0.1, D=0.7, r=0.9)
     start = noisy((16, 16), 1, 0, 0.1)
-    wanted = against_py_pde(equation, pde.PDE({"u": "0.7 * laplace(u) + 0.9 * u * (1 - u)"}), start, 6, [(0, 16), (0, 16)])
+    wanted = against_py_pde(
+        equation, pde.PDE({"u": "0.7 * laplace(u) + 0.9 * u * (1 - u)"}), start, 6, [(0, 16), (0, 16)]
+    )
     mine = equation.reference.run(start[None], 60)
     assert np.abs(mine[0] - wanted).max() < 1e-12
     assert np.abs(integers(equation, start[None], 60) - mine).max() < 2e-3

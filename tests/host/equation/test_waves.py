@@ -158,7 +158,13 @@ def test_schroedinger_comes_to_py_pdes_solution_as_dt_shrinks():
     grid = pde.CartesianGrid([(x[0] - 0.25, x[-1] + 0.25)], 48, periodic=True)
     theirs = pde.PDE({"psi": "0.5j * laplace(psi)"})
     wanted = theirs.solve(
-        pde.ScalarField(grid, start, dtype=complex), t_range=1.0, dt=1e-3, solver="runge-kutta", backend="numpy", tracker=None, adaptive=False
+        pde.ScalarField(grid, start, dtype=complex),
+        t_range=1.0,
+        dt=1e-3,
+        solver="runge-kutta",
+        backend="numpy",
+        tracker=None,
+        adaptive=False,
     )
     errors = []
     for dt in (0.05, 0.025):

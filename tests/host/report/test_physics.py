@@ -11,7 +11,7 @@ from npde.errors import FileError, ProgramError
 from npde.report.field import draw_animation, draw_strip, panels, snapshots
 from npde.report.widths import Error, draw_widths, markdown, width_study
 
-BOUND = {"gray-scott": 0.08, "fisher-kpp": 0.1}
+BOUND = {"gray-scott": 0.02, "fisher-kpp": 0.1}
 """The largest error relative to the field's span after the entry's steps; 1 % where none is named. See docs/equations.md."""
 
 
