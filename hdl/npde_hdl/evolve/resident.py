@@ -69,7 +69,7 @@ class Resident(Sized):
         """Cycles from one frame to the next, loading while the last is given out."""
         cells, passes = self.grid.height * self.grid.width, -(-times // self.cascade.copies)
         run = (passes - 1) * self.frames_a_pass * cells + cells + self.lag if passes else 0
-        return run + cells + 8
+        return run + cells + 3
 
     def elaborate(self, platform):
         m = Module()

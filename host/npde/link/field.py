@@ -29,5 +29,5 @@ def steps_in_turn(times: int) -> Iterator[int]:
 def wire_of(fields: NDArray[np.int64], q: Q) -> list[bytes]:
     """Each of ``fields`` (batch, height, width, channels), value by value, little-endian and sign-extended."""
     size = value_bytes(q.width)
-    values = fields.astype("<i8").reshape(-1, 1).view(np.uint8).reshape(len(fields), -1, 8)[:, :, :size]
+    values = fields.astype("<i8").reshape(-1, 1).view(np.uint8).reshape(*fields.shape, 8)[..., :size]
     return [field.tobytes() for field in values]
