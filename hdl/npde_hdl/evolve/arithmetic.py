@@ -66,7 +66,7 @@ class Arithmetic(Sized):
     @property
     def delay(self) -> int:
         """Enabled cycles from the taps to the cell."""
-        ready = [_tree_delay(len(_parts(form))) for form in self.update.forms]
+        ready = [_tree_delay(len(parts_of(form))) for form in self.update.forms]
         for product in self.update.products:
             ready.append(max(ready[product.left], ready[product.right]) + Products.latency + 1)
         return max(self._channel_ready(channel, ready) for channel in self.update.updated) + 1
@@ -79,7 +79,7 @@ class Arithmetic(Sized):
     def elaborate(self, platform):
         self._m = m = Module()
         evolve, update, grid = self.evolve, self.update, self.grid
-        self._late: dict[tuple[int, int], Signal] = {}
+        self._late: dict[tuple[int, int], tuple] = {}
         values = [self._form(number, form) for number, form in enumerate(update.forms)]
         for number, product in enumerate(update.products):
             (left, a), (right, b) = values[product.left], values[product.right]
@@ -122,8 +122,8 @@ class Arithmetic(Sized):
     def _form(self, number, form: Form):
         taps = self.taps[f"form{number}"]
         index = {tap: place for place, tap in enumerate(form.taps)}
-        parts = [taps[index[tap]] << up for tap, up, sign in _parts(form) if sign > 0]
-        minus = [taps[index[tap]] << up for tap, up, sign in _parts(form) if sign < 0]
+        parts = [taps[index[tap]] << up for tap, up, sign in parts_of(form) if sign > 0]
+        minus = [taps[index[tap]] << up for tap, up, sign in parts_of(form) if sign < 0]
         total, took = self._sum(parts, f"form{number}", minus)
         # The format is that of the rescaled form; what it drops above is sign.
         return _rescaled(total, form.shift)[: self.formats[number].width].as_signed(), took
@@ -159,15 +159,10 @@ class Arithmetic(Sized):
         for cycle in range(ready, at):
             key = id(value), cycle
             if key not in self._late:
-                self._late[key] = self._register(value, None, f"wait{len(self._late)}")
-                self._kept_alive.append(value)
-            value = self._late[key]
+                # The value is kept beside its register, or another could be given its identity.
+                self._late[key] = value, self._register(value, None, f"wait{len(self._late)}")
+            value = self._late[key][1]
         return value
-
-    @property
-    def _kept_alive(self) -> list:
-        """Values whose identity is a key of the registers; they must live as long."""
-        return self.__dict__.setdefault("_alive", [])
 
 
 def distinct_terms(update: Update) -> list[tuple[int, int]]:
@@ -180,7 +175,7 @@ def multipliers_of(evolve: Evolve) -> int:
     return sum(len(distinct_terms(update)) + len(update.products) for update in evolve.body)
 
 
-def _parts(form: Form) -> list[tuple[Tap, int, int]]:
+def parts_of(form: Form) -> list[tuple[Tap, int, int]]:
     """The form as taps shifted and added or subtracted: (tap, shift, sign), its weights in non-adjacent form."""
     parts = []
     for tap, weight in zip(form.taps, form.weights, strict=True):

@@ -1,4 +1,4 @@
-"""What an evolution costs: multipliers and memories counted, logic by formulas fitted in ``benchmarks/calibrate_evolve.py``."""
+"""What an evolution costs: multipliers and memories counted, logic by formulas; fitted by ``benchmarks/calibrate_evolve.py``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from npde.link.evolve_packing import CoefficientPacking, packings
 from npde.program import Evolve, Grid
 from npde_hdl.board.family import Cost, Family
-from npde_hdl.evolve.arithmetic import _parts
+from npde_hdl.evolve.arithmetic import parts_of
 from npde_hdl.evolve.axis import Axis
 from npde_hdl.evolve.cascade import Cascade, Regions, planes_held
 from npde_hdl.evolve.resident import Resident
@@ -21,7 +21,10 @@ EVOLVE_CELLS = {
     "ecp5": {"step": 304.49, "stage": 0.00, "adders": 1.07, "saturations": 0.00, "products in logic": 3.28, "window": 2.92,
              "registers": 0.00, "coefficients": 3.03, "small memories": 7.85, "addresses": 0.00},
 }  # fmt: skip
-"""Cells for one of each of :func:`evolve_terms`."""
+"""Cells for one of each of :func:`evolve_terms`. ECP5: off by 3.3 % in the mean and 7.5 % at most on the 14 steps fitted.
+
+The iCE40's are estimates that no synthesis has been fitted to.
+"""
 
 
 MOST_COPIES = 64
@@ -68,7 +71,7 @@ def stage_terms(stage: Stage, kind: str) -> dict[str, float]:
     formats = stage.arithmetic.formats
     adders = saturations = 0
     for form, q in zip(update.forms, formats, strict=False):
-        adders += (len(_parts(form)) - 1) * (q.width + form.shift) + (q.width if form.shift else 0)
+        adders += (len(parts_of(form)) - 1) * (q.width + form.shift) + (q.width if form.shift else 0)
     for product in update.products:
         width = formats[product.left].width + formats[product.right].width
         shift = formats[product.left].frac + formats[product.right].frac - product.out.frac

@@ -11,7 +11,16 @@ from npde.program import Grid, Q
 from npde_hdl.evolve.resident import Resident
 from npde_hdl.evolve.step import EvolveStep
 from npde_sim.bench import Case, Expectation, draw, simulate
-from npde_sim.bench.evolution import NEIGHBOURS, configure, evolved, gray_scott, leapfrog, linear, regions_of, weights_of
+from npde_sim.bench.evolution import (
+    NEIGHBOURS,
+    configure,
+    evolved,
+    gray_scott,
+    leapfrog,
+    linear,
+    regions_of,
+    weights_of,
+)
 from npde_sim.bench.lanes import Lanes
 
 FRAMES = 3
