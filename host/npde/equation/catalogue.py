@@ -49,10 +49,11 @@ def ready(name: str, shape: Shape | None = None, **changes: Any) -> Discretised:
         "coefficient_width",
         "shift_forms",
         "planes",
+        "largest",
     ]
     for parameter in changes:
         if parameter not in known:
-            raise ProgramError(f"{name} has no parameter {parameter!r}; it has {', '.join(known)}")
+            raise ProgramError(f"{name} has no parameter {parameter!r}; it has {', '.join(dict.fromkeys(known))}")
     options = {"width": entry.width, **entry.parameters(shape), **changes}
     return entry.build(shape, **options, notes={"equation": name})
 
