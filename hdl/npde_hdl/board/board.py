@@ -14,7 +14,9 @@ class Board:
 
     ``platform`` is the amaranth-boards class that knows the pins, ``pll`` whether an iCE40's PLL sits
     on the clock's ``pad`` or in the ``core``, ``high`` the platform's pins to hold high, ``loader``
-    openFPGALoader's name for the board, ``synthesis`` Yosys options, ``budget`` everything on the device.
+    openFPGALoader's name for the board, ``synthesis`` Yosys options, ``budget`` everything on the device,
+    ``blocks_only`` whether products are left to its multiplier blocks: as many more in logic did not
+    route at the clock.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Board:
     clock: int
     baud: int
     budget: Cost
+    blocks_only: bool = False
     high: tuple[str, ...] = ()
 
 
@@ -52,7 +55,7 @@ BOARDS = {
         Board(
             "ulx3s-85f", "ULX3S (ECP5 LFE5U-85F)", "ecp5",
             "amaranth_boards.ulx3s:ULX3S_85F_Platform", "core", "ulx3s", "-nodsp -nowidelut",
-            25_000_000, 80_000_000, 3_000_000, Cost(83640, 156, 208, 0),
+            25_000_000, 80_000_000, 3_000_000, Cost(83640, 156, 208, 0), blocks_only=True,
         ),
     )
 }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from npde.errors import FitError
 from npde.link.packing import Fold, Packing
-from npde.program import Dense, Evolve, Grid, Pool, Program, Stencil
+from npde.program import Dense, Evolve, Grid, Pool, Program, Recurrent, Stencil
 from npde_hdl.board import Board
 from npde_hdl.board.family import FAMILIES, Cost, Family
 from npde_hdl.plan.evolve_cost import evolved
@@ -34,10 +34,8 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
     ``clock`` in hertz and ``baud`` default to the board's. Raises :class:`FitError`, naming the
     resource, by how much, and the boards it does fit, when not even the smallest folding fits.
     """
-    family = FAMILIES[board.family]
-    link = LINK_COST[family.name]
-    budget = _room(board)
-    menus = [_menu(choices) for choices in _choices(program, family, budget)]
+    link, budget = LINK_COST[board.family], _room(board)
+    menus = _menus(program, board, budget)
     intervals = sorted({choice.initiation_interval for menu in menus for choice in menu})
 
     # Feasibility is monotone in the interval, so bisect for the least feasible one.
@@ -62,8 +60,17 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
 def fits(program: Program, board: Board) -> bool:
     """Whether any folding does."""
     budget = _room(board)
-    menus = [_menu(choices) for choices in _choices(program, FAMILIES[board.family], budget)]
+    menus = _menus(program, board, budget)
     return all(menus) and _combine(menus, max(choice.initiation_interval for menu in menus for choice in menu), budget) is not None
+
+
+def _menus(program: Program, board: Board, budget: Cost) -> list[list[Choice]]:
+    """For each physical step the choices worth having on ``board``."""
+    menus = []
+    for choices in _choices(program, FAMILIES[board.family], budget):
+        in_blocks = [choice for choice in choices if getattr(choice, "multiplier", "") != "generic"]
+        menus.append(_menu(in_blocks if board.blocks_only and in_blocks else choices))
+    return menus
 
 
 def _room(board: Board) -> Cost:
@@ -83,6 +90,8 @@ def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Ch
             case Stencil():
                 for copy in range(step.repeat):
                     yield list(_weighted(index, copy, step, grid, family, budget))
+            case Recurrent():
+                raise FitError(f"step {index} of program {program.name!r} is recurrent; npde has no hardware for that yet")
             case Evolve():
                 yield list(evolved(index, step, grid, family, budget, len(program.steps) == 1))
 
