@@ -23,7 +23,7 @@ from npde.link.packing import Fold, Packing
 from npde.program import CENTRE, CROSS, MOORE, Clip, Grid, Identity, Q, Relu, Stencil
 from npde_hdl.board import FAMILIES
 from npde_hdl.board.family import Family
-from npde_hdl.build.bitstream import COLLISIONS_DO_NOT_MATTER, find_tool
+from npde_hdl.build.bitstream import COLLISIONS_DO_NOT_MATTER, find_tool, unindexed
 from npde_hdl.plan.logic import step_terms
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach
@@ -99,7 +99,7 @@ def _cells(component, family: Family) -> int:
     ports = [signal.as_value() if hasattr(signal, "as_value") else signal for *_, signal in component.signature.flatten(component)]
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
-        (where / "top.il").write_text(rtlil.convert(component, name="top", ports=[port for port in ports if len(port)]))
+        (where / "top.il").write_text(unindexed(rtlil.convert(component, name="top", ports=[port for port in ports if len(port)])))
         (where / "top.ys").write_text(
             f"read_rtlil top.il\n{COLLISIONS_DO_NOT_MATTER}\n{SYNTHESIS[family.name]} -top top\nwrite_json top.json\n"
         )

@@ -31,6 +31,14 @@ SEEDS = 8
 COLLISIONS_DO_NOT_MATTER = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:COLLISION_X_MASK=1'0 %i"
 
 
+def unindexed(rtlil: str) -> str:
+    """RTLIL text whose names end in no ``[0]``: Yosys' abc9 takes such wires for bits of one bus and dies of an assertion.
+
+    Amaranth names the elements of an array so. A selected bit is set off by a space and stays as it is.
+    """
+    return re.sub(r"\\\S+\[\d+\]\S*", lambda name: name[0].replace("[", "<").replace("]", ">"), rtlil)
+
+
 def build(
     plan: Plan, folder: str | os.PathLike[str], *, seeds: int = SEEDS, progress: Callable[[str], None] | None = None
 ) -> Report:
@@ -101,6 +109,7 @@ def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
         synth_opts=board.synthesis,
         nextpnr_opts=f"--report {REPORT} --timing-allow-fail",
     )
+    prepared.files[f"{NAME}.il"] = unindexed(prepared.files[f"{NAME}.il"])
     prepared.extract(where)
     return json.loads((where / f"build_{NAME}.json").read_text())["commands"]
 

@@ -13,6 +13,7 @@ from npde.errors import BuildError
 from npde.models import load_model
 from npde_hdl import board
 from npde_hdl.build import build
+from npde_hdl.build.bitstream import unindexed
 from npde_hdl.plan import plan_for
 
 ROUTER = """
@@ -92,3 +93,8 @@ def test_a_router_without_a_report_is_an_error(tools, plan, tmp_path):
     tools("nextpnr-ice40", "open('timing.json', 'w').write('{}')")
     with pytest.raises(BuildError, match="nextpnr left no readable report"):
         build(plan, tmp_path / "out")
+
+
+def test_names_that_look_like_bits_of_a_bus_are_spelt_otherwise_and_bits_are_not():
+    text = "  wire width 17 \\sums[0]\n  wire \\a[1].b[2]\n  connect \\Y \\sums[0] [3]\n  connect \\A \\word [7:0]\n"
+    assert unindexed(text) == text.replace("sums[0]", "sums<0>").replace("a[1].b[2]", "a<1>.b<2>")
