@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full hil check bench boards clean needs
+.PHONY: run test verify-full hil check bench boards gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -38,6 +38,10 @@ endif
 # Every shipped model's bitstream for every board: half an hour and more.
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
+
+# Every ready equation on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the simulators.
+gallery: $(STAMP)
+	$(BIN)/npde gallery
 
 # What no virtualenv can bring, asked for by name before anything is installed.
 needs:

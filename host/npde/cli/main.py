@@ -9,6 +9,7 @@ import typer
 
 from npde import __version__
 from npde.cli.demo import demo
+from npde.cli.gallery import gallery
 from npde.cli.hardware import build, flash, plan, verify
 from npde.cli.learning import quantise, train
 from npde.cli.link import bench, infer, info, serve_virtual
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, quantise, plan, verify, build, flash, serve_virtual, infer, bench, info, demo, derive, simulate):
+for command in (train, quantise, plan, verify, build, flash, serve_virtual, infer, bench, info, demo, derive, simulate, gallery):
     app.command()(command)
 
 
