@@ -31,7 +31,8 @@ img { max-width: 100%; display: block } .wrong { color: #b00020; font-weight: 60
 class Exhibit:
     """One equation's run: integers (snapshots, height, width, fields) of ``board`` and ``golden``, reals of the ``reference``.
 
-    ``times`` are the time steps of the snapshots; ``plan`` has figures by name, ``resources`` (used, available) by kind.
+    ``times`` are the time steps of the snapshots; ``plan`` has figures by name, ``resources`` (used, available) by kind;
+    ``coefficient`` (height, width) is a per-cell map whose middle level is outlined.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Exhibit:
     q: Q
     plan: Mapping[str, int | float]
     resources: Mapping[str, tuple[int, int]]
+    coefficient: Real | None = None
 
     @property
     def mismatches(self) -> int:
@@ -95,13 +97,14 @@ class Refused:
 def draw_exhibit(exhibit: Exhibit, path: str | os.PathLike[str]) -> None:
     """The strip: rows board, golden and golden less reference; a column a snapshot.
 
-    Of several fields the first is drawn, of a wave its density. Board and golden share one scale; errors have their own, each in
-    per cent of the span that what is drawn has in float64 at that time.
+    Of several fields the first is drawn, of a wave its density, in colours that go with its root. Board and golden share one scale; errors have
+    their own, each in per cent of the span that what is drawn has in float64 at that time.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.colors import Normalize, PowerNorm
 
     name, board = panels(exhibit.q.real(exhibit.board), exhibit.fields)[0]
     _, golden = panels(exhibit.q.real(exhibit.golden), exhibit.fields)[0]
@@ -121,6 +124,7 @@ def draw_exhibit(exhibit: Exhibit, path: str | os.PathLike[str]) -> None:
         3, count, figsize=(1.9 * count + 0.9, 3 * tall + 0.8), squeeze=False, layout="constrained",
         sharex="all" if flat else "none", sharey="row" if flat else "none",
     )  # fmt: skip
+    outline = exhibit.coefficient if exhibit.coefficient is not None and np.ptp(exhibit.coefficient) else None
     field_map = "RdBu_r" if signed else "magma"
     rows = [
         ("board", board, low, high, field_map, "#0b6e99"),
@@ -135,7 +139,12 @@ def draw_exhibit(exhibit: Exhibit, path: str | os.PathLike[str]) -> None:
                 axis.tick_params(labelsize=6, length=2)
                 axis.grid(alpha=0.25, lw=0.5)
             else:
-                drawn = axis.imshow(field, cmap=colours, vmin=least, vmax=most, origin="lower", interpolation="nearest")
+                wave = exhibit.fields == ("re", "im") and values is not error
+                norm = PowerNorm(0.5, least, most) if wave else Normalize(least, most)
+                drawn = axis.imshow(field, cmap=colours, norm=norm, origin="lower", interpolation="nearest")
+                if outline is not None:
+                    ink = "w" if colours == "magma" else "k"
+                    axis.contour(outline, levels=[float(outline.min() + outline.max()) / 2], colors=ink, linewidths=0.6, alpha=0.7)
                 axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(label, fontsize=8)
         if not flat and label != "board":
