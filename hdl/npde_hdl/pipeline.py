@@ -12,6 +12,7 @@ from npde_hdl.evolve.cascade import Regions
 from npde_hdl.evolve.port import FieldPort
 from npde_hdl.evolve.step import EvolveStep
 from npde_hdl.plan.plan import EvolvedStep, Plan, PooledStep
+from npde_hdl.primitive.product import FAR
 from npde_hdl.readout.answer import Answer
 from npde_hdl.readout.pool import PoolStep
 from npde_hdl.readout.refold import Refold
@@ -76,6 +77,7 @@ class Pipeline(wiring.Component):
                     cells=step.cells,
                     multiplier="generic" if self.simulation else step.multiplier,
                     memory="generic" if self.simulation else step.memory,
+                    far=step.multiplier in FAR,
                     bus_width=plan.bus_width,
                 )
             if not isinstance(step, PooledStep):

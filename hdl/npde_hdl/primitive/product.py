@@ -9,6 +9,9 @@ from amaranth.lib.wiring import In, Out
 KINDS = {"generic": 64, "ice40_mac16": 16, "ecp5_mult18": 18}
 """The kinds, and the widest operand each takes."""
 
+FAR = ("ecp5_mult18",)
+"""Blocks in columns of their own, so far from block RAMs (which take 5.8 ns to read) that operands need a register on the way."""
+
 
 class Products(wiring.Component):
     """``count`` independent signed products with registered operands and registered results.

@@ -24,6 +24,8 @@ class Lanes(wiring.Component):
         The step and its folding.
     kind : str
         Which multiplier; see :class:`~npde_hdl.primitive.product.Products`.
+    far : bool
+        One more register in front of the multipliers, for where they lie far from the memories.
 
     Members
     -------
@@ -41,9 +43,8 @@ class Lanes(wiring.Component):
         The centre values of these output channels, for skip.
     """
 
-    def __init__(self, packing: Packing, kind: str):
-        self.packing = packing
-        self.kind = kind
+    def __init__(self, packing: Packing, kind: str, far: bool = False):
+        self.packing, self.kind, self.far = packing, kind, far
         stencil, grid, fold = packing.stencil, packing.grid, packing.fold
         super().__init__(
             {
@@ -65,12 +66,17 @@ class Lanes(wiring.Component):
 
         m.submodules.products = products = Products(fold.multipliers, grid.q.width, weight_bits, self.kind)
         m.d.comb += products.ce.eq(self.enable)
+        cells, word = self.beat.lanes, self.word
+        if self.far:
+            cells, word = Signal.like(cells, name="cells"), Signal.like(word, name="weights")
+            with m.If(self.enable):
+                m.d.sync += [cells.eq(self.beat.lanes), word.eq(self.word)]
         for p in range(fold.pe):
             for s in range(fold.simd):
                 lane = p * fold.simd + s
                 m.d.comb += [
-                    products.a[lane].eq(self.beat.lanes[s]),
-                    products.b[lane].eq(self.word.word_select(lane, weight_bits).as_signed()),
+                    products.a[lane].eq(cells[s]),
+                    products.b[lane].eq(word.word_select(lane, weight_bits).as_signed()),
                 ]
 
         # A bias waits in `held` while the products of its fold are on their way: cheaper than a delay line.
@@ -85,7 +91,7 @@ class Lanes(wiring.Component):
             terms = [products.p[p * fold.simd + s] for s in range(fold.simd)]
             total, tree_latency = self._tree(m, terms)
             sums.append(total)
-        latency = products.latency + tree_latency
+        latency = self.far + products.latency + tree_latency
         if latency > SETTLE:
             raise ValueError(f"{fold.simd} input lanes take {latency} cycles to add up, more than the {SETTLE} allowed")
 

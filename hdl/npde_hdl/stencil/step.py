@@ -28,6 +28,8 @@ class StencilStep(wiring.Component):
     multiplier, memory : str
         Kinds of :class:`~npde_hdl.primitive.product.Products` and
         :class:`~npde_hdl.primitive.spram.SinglePortMemory`.
+    far : bool
+        Whether the multipliers lie far from the memories; see :class:`~npde_hdl.stencil.lanes.Lanes`.
     bus_width : int
         Width of the configuration bus.
 
@@ -49,10 +51,11 @@ class StencilStep(wiring.Component):
         cells: int,
         multiplier: str = "generic",
         memory: str = "generic",
+        far: bool = False,
         bus_width: int | None = None,
     ):
         self.packing, self.region, self.multiplier, self.memory = packing, region, multiplier, memory
-        self.cells = cells
+        self.cells, self.far = cells, far
         self.bus_width = bus_width or packing.width
         out = packing.stencil.out.width
         super().__init__(
@@ -69,7 +72,7 @@ class StencilStep(wiring.Component):
         m = Module()
         packing = self.packing
         m.submodules.rows = rows = LineBuffer(packing, self.cells)
-        m.submodules.lanes = lanes = Lanes(packing, self.multiplier)
+        m.submodules.lanes = lanes = Lanes(packing, self.multiplier, self.far)
         m.submodules.reaction = reaction = Reaction(
             packing.stencil, packing.grid, packing.fold.pe, reaction_lanes(packing)
         )

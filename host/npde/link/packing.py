@@ -17,7 +17,7 @@ from npde.errors import ProgramError
 from npde.model import Weights
 from npde.program import CENTRE, Grid, Stencil, Tap
 
-SETTLE = 5
+SETTLE = 6
 """Cycles a bias or a centre value must stay held behind the word that brought it: the lanes' latency at most."""
 
 

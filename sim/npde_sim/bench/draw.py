@@ -14,6 +14,7 @@ from npde.program import Dense, Grid, Pool, Program, Stencil
 from npde_hdl.board.family import Cost
 from npde_hdl.plan import Plan
 from npde_hdl.plan.plan import PooledStep, WeightedStep
+from npde_hdl.primitive.product import FAR
 from npde_hdl.stencil.reach import Reach
 
 MOST_LANES = 64
@@ -73,7 +74,8 @@ def _weighted(index: int, copy: int, stencil: Stencil, grid: Grid, dice: random.
     packing = Packing(stencil, grid, dice.choice(folds(stencil, grid)))
     reach = Reach(grid, packing.beat_taps, stencil.boundary, stencil.stride)
     cells = dice.randint(reach.least_cells, max(reach.least_cells, reach.smooth_cells))
-    return WeightedStep(index, copy, packing, cells, "generic", "generic", Cost())
+    multiplier = dice.choice(("generic", *FAR))
+    return WeightedStep(index, copy, packing, cells, multiplier, "generic", Cost())
 
 
 def _divisors(number: int) -> list[int]:
