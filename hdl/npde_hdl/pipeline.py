@@ -11,11 +11,12 @@ from npde_hdl.config import ConfigBus
 from npde_hdl.evolve.cascade import Regions
 from npde_hdl.evolve.port import FieldPort
 from npde_hdl.evolve.step import EvolveStep
-from npde_hdl.plan.plan import EvolvedStep, Plan, PooledStep
+from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep
 from npde_hdl.primitive.product import FAR
 from npde_hdl.readout.answer import Answer
 from npde_hdl.readout.pool import PoolStep
 from npde_hdl.readout.refold import Refold
+from npde_hdl.stencil.recurrent import RecurrentStep
 from npde_hdl.stencil.step import StencilStep
 
 
@@ -71,15 +72,7 @@ class Pipeline(wiring.Component):
                 if commands is not None:
                     connect(m, commands, component.command)
             else:
-                component = StencilStep(
-                    step.packing,
-                    region=plan.weighted.index(step),
-                    cells=step.cells,
-                    multiplier="generic" if self.simulation else step.multiplier,
-                    memory="generic" if self.simulation else step.memory,
-                    far=step.multiplier in FAR,
-                    bus_width=plan.bus_width,
-                )
+                component = self._weighted(step)
             if not isinstance(step, PooledStep):
                 for member in ("select", "region", "address", "write", "write_data"):
                     m.d.comb += getattr(component.config, member).eq(getattr(self.config, member))
@@ -98,6 +91,19 @@ class Pipeline(wiring.Component):
         m.d.sync += gathered.eq(read_data)
         m.d.comb += self.config.read_data.eq(gathered)
         return m
+
+    def _weighted(self, step):
+        """The component of a stencil, dense or recurrent step."""
+        settings = {
+            "region": self.plan.weighted.index(step),
+            "multiplier": "generic" if self.simulation else step.multiplier,
+            "memory": "generic" if self.simulation else step.memory,
+            "far": step.multiplier in FAR,
+            "bus_width": self.plan.bus_width,
+        }
+        if isinstance(step, FedBackStep):
+            return RecurrentStep(step.packing, step.rows, **settings)
+        return StencilStep(step.packing, cells=step.cells, **settings)
 
     def _evolve(self, step):
         """The component of an evolution; its regions follow those of all weighted steps and earlier evolutions."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
 from npde.errors import ProgramError
-from npde.program import CROSS, MOORE, Clip, Dense, Grid, Identity, Pool, Program, Q, Relu, Stencil, Table
+from npde.program import CROSS, MOORE, Clip, Dense, Grid, Identity, Pool, Program, Q, Recurrent, Relu, Stencil, Table
 from npde_sim.bench import Case, draw, simulate
 from npde_sim.bench.pipeline import Held, pipeline
 
@@ -98,7 +98,11 @@ def programs(draw):
         step = draw(pools(grid) if draw(st.integers(0, 3)) == 3 else stencils(grid))
         grid = step.grid_after(grid, "step")
         steps.append(step)
-    if draw(st.booleans()) or not any(isinstance(step, Stencil) for step in steps):
+    if draw(st.integers(0, 3)) == 3:
+        recurrent = Recurrent(out_channels=draw(st.sampled_from([1, 2, 4, 6, 8])), **draw(weighting(grid, grid.q)))
+        grid = recurrent.grid_after(grid, "recurrent")
+        steps.append(recurrent)
+    if draw(st.booleans()) or not any(isinstance(step, Stencil | Recurrent) for step in steps):
         dense = Dense(out_channels=draw(st.sampled_from([1, 2, 3, 4, 5, 10])), **draw(weighting(Dense.flatten(grid))))
         grid = dense.grid_after(grid, "dense")
         steps.append(dense)

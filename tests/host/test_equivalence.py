@@ -49,7 +49,7 @@ def cnn(w: dict[str, Array], x: Array) -> Array:
 def rnn(w: dict[str, Array], x: Array) -> Array:
     """Elman's cell h ← relu(W_h h + W_x x_t + b) scanned over the rows, a dense layer on the last state."""
     hidden = w["0.bias"].shape[0]
-    state_to_state, source_to_state = w["0.kernel"][:, :hidden, 0], w["0.kernel"][:, hidden:, 0]
+    source_to_state, state_to_state = w["0.kernel"][:, :-hidden, 0], w["0.kernel"][:, -hidden:, 0]
 
     def cell(h: Array, x_t: Array) -> tuple[Array, None]:
         return jax.nn.relu(jnp.dot(h, state_to_state.T) + jnp.dot(x_t, source_to_state.T) + w["0.bias"]), None

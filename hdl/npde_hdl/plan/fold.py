@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from npde.errors import FitError
 from npde.link.packing import Fold, Packing
@@ -12,9 +13,10 @@ from npde_hdl.board.family import FAMILIES, Cost, Family
 from npde_hdl.plan.evolve_cost import evolved
 from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts
 from npde_hdl.plan.misfit import elsewhere, misfit
-from npde_hdl.plan.plan import EvolvedStep, Plan, PooledStep, WeightedStep
+from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep, WeightedStep
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach
+from npde_hdl.stencil.recurrent import CELLS
 
 Choice = WeightedStep | PooledStep | EvolvedStep
 
@@ -91,7 +93,7 @@ def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Ch
                 for copy in range(step.repeat):
                     yield list(_weighted(index, copy, step, grid, family, budget))
             case Recurrent():
-                raise FitError(f"step {index} of program {program.name!r} is recurrent; npde has no hardware for that yet")
+                yield list(_fed_back(index, step, grid, family, budget))
             case Evolve():
                 yield list(evolved(index, step, grid, family, budget, len(program.steps) == 1))
 
@@ -122,6 +124,13 @@ def _weighted(
                     yield WeightedStep(
                         index, copy, packing, cells, multiplier, memory, Cost(luts, dsps, brams, sprams)
                     )
+
+
+def _fed_back(index: int, step: Recurrent, grid: Grid, family: Family, budget: Cost) -> Iterator[FedBackStep]:
+    """Of the choices on the step's cell those whose input lanes hold either source or state."""
+    for choice in _weighted(index, 0, step.as_stencil(), step.cell(grid), family, budget):
+        if step.out_channels % choice.packing.fold.simd == 0:
+            yield FedBackStep(**vars(replace(choice, cells=CELLS)), rows=grid.height)
 
 
 def _pooled(index: int, step: Pool, grid: Grid, lanes: int, family: Family) -> PooledStep:

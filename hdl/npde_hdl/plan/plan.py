@@ -12,7 +12,9 @@ from npde.link.protocol import Region, sample_bytes
 from npde.program import Evolve, Grid, Pool, Program
 from npde_hdl.board.family import Cost
 from npde_hdl.evolve.arithmetic import multipliers_of
+from npde_hdl.primitive.product import FAR
 from npde_hdl.readout.pool import CYCLES
+from npde_hdl.stencil.recurrent import turnaround
 
 BAUD_TOLERANCE = 0.02
 """Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
@@ -58,6 +60,24 @@ class WeightedStep:
         """How the board describes its weight memory."""
         fold = self.packing.fold
         return Region(self.index, self.copy, fold.pe, fold.simd, self.packing.depth, self.packing.width)
+
+
+@dataclass(frozen=True)
+class FedBackStep(WeightedStep):
+    """A recurrent step: one cell's time step, ``rows`` times a frame."""
+
+    rows: int
+
+    @property
+    def initiation_interval(self) -> int:
+        """Cycles from frame to frame; between its rows the state is on its way back."""
+        turns = (self.rows - 1) * turnaround(self.packing, self.multiplier in FAR)
+        return self.rows * self.packing.initiation_interval + turns
+
+    @property
+    def macs(self) -> int:
+        """Useful multiply-accumulates per frame."""
+        return self.rows * super().macs
 
 
 @dataclass(frozen=True)
@@ -189,7 +209,7 @@ class Plan:
 
     @property
     def weighted(self) -> tuple[WeightedStep, ...]:
-        """The stencil and dense steps, in the order of their regions, which come first."""
+        """The stencil, dense and recurrent steps, in the order of their regions, which come first."""
         return tuple(step for step in self.steps if isinstance(step, WeightedStep))
 
     @property

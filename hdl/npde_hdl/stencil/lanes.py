@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from npde.link.packing import SETTLE, Packing
+from npde.link.packing import SETTLE, Fold, Packing
 from npde_hdl.primitive.product import Products
 from npde_hdl.stencil.line_buffer import Beat
 
@@ -86,12 +86,8 @@ class Lanes(wiring.Component):
                 chunk = self.word.word_select(p, packing.lane_bits)
                 m.d.sync += held[p].eq(Cat(chunk, held[p]))
 
-        sums, tree_latency = [], 0
-        for p in range(fold.pe):
-            terms = [products.p[p * fold.simd + s] for s in range(fold.simd)]
-            total, tree_latency = self._tree(m, terms)
-            sums.append(total)
-        latency = self.far + products.latency + tree_latency
+        sums = [self._tree(m, [products.p[p * fold.simd + s] for s in range(fold.simd)]) for p in range(fold.pe)]
+        latency = latency_of(fold, self.far)
         if latency > SETTLE:
             raise ValueError(f"{fold.simd} input lanes take {latency} cycles to add up, more than the {SETTLE} allowed")
 
@@ -120,7 +116,7 @@ class Lanes(wiring.Component):
         return m
 
     def _tree(self, m, terms):
-        """The registered sum of ``terms``, two levels of adders a stage, and its latency."""
+        """The registered sum of ``terms``, two levels of adders a stage."""
         latency = 0
         while len(terms) > 1:
             stage = []
@@ -136,4 +132,10 @@ class Lanes(wiring.Component):
                     m.d.sync += register.eq(total)
                 stage.append(register)
             terms, latency = stage, latency + 1
-        return terms[0], latency
+        return terms[0]
+
+
+def latency_of(fold: Fold, far: bool) -> int:
+    """Enabled cycles from a beat to the sum of its products: registers on the way, the multipliers', the adder tree's."""
+    stages = next(stages for stages in range(fold.simd) if 4**stages >= fold.simd)
+    return far + Products.latency + stages

@@ -51,7 +51,7 @@ def recur(step: Recurrent, grid: Grid, weights: Weights, u: Field) -> Iterator[F
     state = np.zeros((len(u), 1, 1, step.out_channels), np.int64)
     for row in range(grid.height):
         source = u[:, row].reshape(len(u), 1, 1, -1)
-        seen = np.concatenate([state, source], axis=-1)
+        seen = np.concatenate([source, state], axis=-1)
         state = react(step.as_stencil(), step.cell(grid), accumulate(step.as_stencil(), step.cell(grid), weights, seen))
         yield state
 

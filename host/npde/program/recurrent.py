@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from npde.errors import ProgramError
-from npde.fixed import Q
-from npde.program.phi import Identity, Phi
-from npde.program.step import CENTRE, Grid, Stencil
+from npde.program.step import FullKernel, Grid
 
 
-class Recurrent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recurrent", kw_only=True):
+class Recurrent(FullKernel, frozen=True, tag="recurrent"):
     """The same time step once for each row of the grid, which is its source (Guo, Huang and Xu: the RNN).
 
     The grid of ``T × W × D`` values is a sequence of ``T`` sources ``s_t``, each a row's ``W·D`` values in
     (x, channel) order. From the state ``u_0 = 0`` of ``H = out_channels`` values,
 
-    ``acc[o] = bias[o] + Σ_h kernel[o,h]·u_t[h] + Σ_d kernel[o,H+d]·s_t[d]``
+    ``acc[o] = bias[o] + Σ_d kernel[o,d]·s_t[d] + Σ_h kernel[o,W·D+h]·u_t[h]``
     ``u_{t+1}[o] = saturate(φ(rescale(acc[o])))``
 
-    and ``u_T`` is the ``1 × 1 × H`` grid after the step. That is the :class:`Stencil` with the one tap (0, 0) on one
-    cell of ``H + W·D`` channels whose outputs are its own first inputs: :meth:`as_stencil` on :meth:`cell`.
-    State and source share one format, so ``out`` equals the grid's. ``kernel`` has shape ``(H, H + W·D, 1)`` in
-    format ``weight``, ``bias`` ``(H,)`` in format ``bias``.
+    and ``u_T`` is the ``1 × 1 × H`` grid after the step. That is :meth:`as_stencil` on one cell of ``W·D + H``
+    channels, :meth:`cell`, whose outputs are its own last inputs. The source stands first because it is there
+    while the state is still being computed. State and source share one format, so ``out`` equals the grid's.
+    ``kernel`` has shape ``(H, W·D + H, 1)`` in format ``weight``, ``bias`` ``(H,)`` in format ``bias``.
     """
 
-    out_channels: int
-    weight: Q
-    bias: Q
-    out: Q
-    phi: Phi = Identity()
-
-    def as_stencil(self) -> Stencil:
-        """One time step as a stencil on :meth:`cell`."""
-        return Stencil(
-            out_channels=self.out_channels,
-            taps=(CENTRE,),
-            weight=self.weight,
-            bias=self.bias,
-            out=self.out,
-            phi=self.phi,
-        )
-
     def cell(self, grid: Grid) -> Grid:
-        """State and source of one time step as one cell: the state's channels first."""
-        return Grid(1, 1, self.out_channels + grid.width * grid.channels, grid.q)
+        """Source and state of one time step as one cell: the source's channels first."""
+        return Grid(1, 1, grid.width * grid.channels + self.out_channels, grid.q)
 
     def grid_after(self, grid: Grid, where: str) -> Grid:
         """The ``1×1`` grid of the last state; raises :class:`ProgramError` where step and grid do not fit."""

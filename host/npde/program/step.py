@@ -209,13 +209,8 @@ class Pool(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="pool", 
         return 0
 
 
-class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense", kw_only=True):
-    """The full-size kernel: every output sees every value of the grid, in (y, x, channel) order.
-
-    It is a :class:`Stencil` with the one tap (0, 0) on a ``1×1`` grid of ``height·width·channels``
-    channels (Guo, Huang and Xu: the MLP as the neural PDE with a full-size kernel), and
-    :meth:`as_stencil` says so. ``kernel`` has shape ``(out_channels, values, 1)``.
-    """
+class FullKernel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What steps have in common whose outputs see all values of one cell."""
 
     out_channels: int
     weight: Q
@@ -224,7 +219,7 @@ class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense"
     phi: Phi = Identity()
 
     def as_stencil(self) -> Stencil:
-        """The same step as a stencil on the flattened grid."""
+        """The same step as a stencil with the one tap (0, 0) on that cell."""
         return Stencil(
             out_channels=self.out_channels,
             taps=(CENTRE,),
@@ -233,6 +228,15 @@ class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense"
             out=self.out,
             phi=self.phi,
         )
+
+
+class Dense(FullKernel, frozen=True, tag="dense"):
+    """The full-size kernel: every output sees every value of the grid, in (y, x, channel) order.
+
+    It is a :class:`Stencil` with the one tap (0, 0) on a ``1×1`` grid of ``height·width·channels``
+    channels (Guo, Huang and Xu: the MLP as the neural PDE with a full-size kernel), and
+    :meth:`as_stencil` says so. ``kernel`` has shape ``(out_channels, values, 1)``.
+    """
 
     @staticmethod
     def flatten(grid: Grid) -> Grid:

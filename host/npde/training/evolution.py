@@ -102,7 +102,7 @@ def _recur(step: Recurrent, grid: Grid, parameters: Parameters, index: int, u: A
     update = _time_step(step.as_stencil(), step.cell(grid), parameters, index, u.dtype, quantised)
     sources = u.transpose(1, 2, 0, 3).reshape(grid.height, -1, 1, 1, u.shape[3])
     start = jnp.zeros((step.out_channels, 1, 1, u.shape[3]), u.dtype)
-    return jax.lax.scan(lambda state, source: (update(jnp.concatenate([state, source])), None), start, sources)[0]
+    return jax.lax.scan(lambda state, source: (update(jnp.concatenate([source, state])), None), start, sources)[0]
 
 
 def _time_step(

@@ -90,7 +90,7 @@ class Recurrence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         sources = program.kernel_shapes()[0][1] - self.hidden
         turn, _ = np.linalg.qr(rng.normal(size=(self.hidden, self.hidden)))
         seen = rng.normal(size=(self.hidden, sources)) / np.sqrt(self.hidden + sources)
-        return {"0.kernel": np.concatenate([turn, seen], axis=1)[:, :, None].astype(np.float32)}
+        return {"0.kernel": np.concatenate([seen, turn], axis=1)[:, :, None].astype(np.float32)}
 
     def frozen(self) -> frozenset[str]:
         """Nothing."""

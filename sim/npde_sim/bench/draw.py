@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from npde.fixed import Q
 from npde.link.packing import Fold, Packing
 from npde.model import Model, Weights
-from npde.program import Dense, Grid, Pool, Program, Stencil
+from npde.program import Dense, Grid, Pool, Program, Recurrent, Stencil
 from npde_hdl.board.family import Cost
 from npde_hdl.plan import Plan
-from npde_hdl.plan.plan import PooledStep, WeightedStep
+from npde_hdl.plan.plan import FedBackStep, PooledStep, WeightedStep
 from npde_hdl.primitive.product import FAR
 from npde_hdl.stencil.reach import Reach
+from npde_hdl.stencil.recurrent import CELLS
 
 MOST_LANES = 64
 
@@ -65,6 +66,8 @@ def plan(program: Program, dice: random.Random) -> Plan:
                 steps.append(PooledStep(index, step, grid, dice.choice(_divisors(grid.channels)), Cost()))
             case Dense():
                 steps.append(_weighted(index, 0, step.as_stencil(), Dense.flatten(grid), dice))
+            case Recurrent():
+                steps.append(_fed_back(index, step, grid, dice))
             case Stencil():
                 steps.extend(_weighted(index, copy, step, grid, dice) for copy in range(step.repeat))
     return Plan(program, "icebreaker", 24_000_000, 3_000_000, tuple(steps), Cost())
@@ -76,6 +79,13 @@ def _weighted(index: int, copy: int, stencil: Stencil, grid: Grid, dice: random.
     cells = dice.randint(reach.least_cells, max(reach.least_cells, reach.smooth_cells))
     multiplier = dice.choice(("generic", *FAR))
     return WeightedStep(index, copy, packing, cells, multiplier, "generic", Cost())
+
+
+def _fed_back(index: int, step: Recurrent, grid: Grid, dice: random.Random) -> FedBackStep:
+    stencil, cell = step.as_stencil(), step.cell(grid)
+    fold = dice.choice([fold for fold in folds(stencil, cell) if step.out_channels % fold.simd == 0])
+    multiplier = dice.choice(("generic", *FAR))
+    return FedBackStep(index, 0, Packing(stencil, cell, fold), CELLS, multiplier, "generic", Cost(), grid.height)
 
 
 def _divisors(number: int) -> list[int]:

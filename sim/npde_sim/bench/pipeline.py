@@ -15,7 +15,7 @@ from npde.model import Model
 from npde_hdl.config import READ_LATENCY
 from npde_hdl.pipeline import Pipeline
 from npde_hdl.plan import Plan
-from npde_hdl.plan.plan import EvolvedStep, WeightedStep
+from npde_hdl.plan.plan import EvolvedStep, FedBackStep, WeightedStep
 from npde_hdl.stencil.step import reaction_lanes
 from npde_sim.bench.bench import Bench
 from npde_sim.bench.lanes import BYTES, Lanes
@@ -54,8 +54,7 @@ async def pipeline(bench: Bench, plan: Plan, model: Model, frames: NDArray[np.in
     first_step: list[int] = []
     fields = iter(golden.trace(model, frames)[1:])
     for place, step in enumerate(plan.steps):
-        # Of an evolution the field after its last time step leaves.
-        *_, field = (next(fields) for _ in range(step.step.times if isinstance(step, EvolvedStep) else 1))
+        *_, field = (next(fields) for _ in range(_time_steps(step)))
         expectation = Expectation(f"output of step {step.index}{_copy(step)}", field)
         monitor = bench.watch(getattr(bench.dut.pipeline, f"step{place}"), "values", _lanes_out(step), expectation)
         first_step = first_step if place else monitor.seen_at
@@ -109,6 +108,17 @@ def wire_answers(model: Model, frames: NDArray[np.int64]) -> bytes:
         if answer.label is not None:
             wire += int(answer.label[number]).to_bytes(1 if output.size <= 256 else 2, "little")
     return wire
+
+
+def _time_steps(step) -> int:
+    """Time steps golden counts of which only the last one's field leaves."""
+    match step:
+        case EvolvedStep():
+            return step.step.times
+        case FedBackStep():
+            return step.rows
+        case _:
+            return 1
 
 
 def _copy(step) -> str:

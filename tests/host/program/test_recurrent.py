@@ -33,7 +33,7 @@ def by_hand(model: Model, frame: np.ndarray) -> list[int]:
     step, weights = model.program.steps[0], model.weights[0]
     state = [0] * step.out_channels
     for row in frame:
-        seen = state + [int(v) for cell in row for v in cell]
+        seen = [int(v) for cell in row for v in cell] + state
         after = []
         for o in range(step.out_channels):
             frac = step.weight.frac + F.frac
@@ -71,7 +71,7 @@ def test_one_stencil_on_its_cell_with_the_output_fed_back_does_it():
     state = np.zeros((5, 1, 1, 4), np.int64)
     fields = golden.trace(model, x)
     for row in range(6):
-        state = golden.run(cell, np.concatenate([state, x[:, row].reshape(5, 1, 1, 6)], axis=-1)).output
+        state = golden.run(cell, np.concatenate([x[:, row].reshape(5, 1, 1, 6), state], axis=-1)).output
         assert np.array_equal(fields[row + 1], state)
 
 
