@@ -1,4 +1,4 @@
-"""Bitstreams of the shipped models for every board they fit: fmax, resources against the prediction, time.
+"""Bitstreams of the shipped models: fmax, resources against the prediction, time.
 
 ``python benchmarks/boards.py [FOLDER]`` prints a Markdown table; FOLDER (``build/boards``) keeps everything made.
 """
@@ -9,23 +9,23 @@ import sys
 from pathlib import Path
 
 from npde.errors import BuildError, FitError
-from npde.models import NAMES, load_model
-from npde_hdl import board as boards
+from npde.models import load_model
+from npde_hdl.board import Board
 from npde_hdl.board.family import KINDS
 from npde_hdl.build import build
 from npde_hdl.plan import plan_for
+from pairs import pairs
 
 
 def main(folder: str = "build/boards") -> None:
     """One row a model and board."""
     print("| model | board | clock | fmax | " + " | ".join(KINDS) + " | logic predicted | frames/s | multipliers busy | build |")
     print("| --- " * (len(KINDS) + 8) + "|")
-    for model in NAMES:
-        for name, board in boards.BOARDS.items():
-            print(f"| {model} | {name} | {_row(model, board, Path(folder) / f'{model}-{name}')} |", flush=True)
+    for model, board in pairs():
+        print(f"| {model} | {board.name} | {_row(model, board, Path(folder) / f'{model}-{board.name}')} |", flush=True)
 
 
-def _row(model: str, board: boards.Board, where: Path) -> str:
+def _row(model: str, board: Board, where: Path) -> str:
     try:
         plan = plan_for(load_model(model).program, board)
         report = build(plan, where)

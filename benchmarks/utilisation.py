@@ -13,35 +13,34 @@ import numpy as np
 
 from npde.errors import FitError
 from npde.link.protocol import answer_bytes
-from npde.models import NAMES, load_model
-from npde_hdl import board as boards
+from npde.models import load_model
 from npde_hdl.plan import plan_for
 from npde_sim.bench import Case, simulate
 from npde_sim.bench.pipeline import Held
 from npde_sim.bench.pipeline import pipeline as scenario
+from pairs import pairs
 
 
 def main(frames: str = "5") -> None:
     """One row a model and board."""
     print("| model | board | multipliers | cycles/frame planned | cycles/frame measured | busy, planned | busy, measured |")
     print("| --- " * 7 + "|")
-    for name in NAMES:
+    for name, board in pairs():
         model = load_model(name)
-        for board in boards.BOARDS.values():
-            try:
-                plan = plan_for(model.program, board)
-            except FitError:
-                continue
-            grid = model.program.input
-            fields = np.random.default_rng(0).integers(grid.q.low, grid.q.high + 1, size=(int(frames), *grid.shape))
-            (timing,) = simulate(Held(plan), scenario, cases=[Case(1, "all-out")], plan=plan, model=model, frames=fields)
-            size = answer_bytes(model.program.output, model.program.argmax)
-            ends = timing.answered[size - 1 :: size]
-            # The first frame fills the pipeline; what follows is the sustained interval.
-            measured = np.mean([after - before for before, after in pairwise(ends[1:])])
-            busy = model.program.macs / (measured * plan.multipliers)
-            print(f"| {name} | {board.name} | {plan.multipliers} | {plan.initiation_interval:,} | {measured:,.1f} "
-                  f"| {plan.utilisation:.1%} | {busy:.1%} |", flush=True)  # fmt: skip
+        try:
+            plan = plan_for(model.program, board)
+        except FitError:
+            continue
+        grid = model.program.input
+        fields = np.random.default_rng(0).integers(grid.q.low, grid.q.high + 1, size=(int(frames), *grid.shape))
+        (timing,) = simulate(Held(plan), scenario, cases=[Case(1, "all-out")], plan=plan, model=model, frames=fields)
+        size = answer_bytes(model.program.output, model.program.argmax)
+        ends = timing.answered[size - 1 :: size]
+        # The first frame fills the pipeline; what follows is the sustained interval.
+        measured = np.mean([after - before for before, after in pairwise(ends[1:])])
+        busy = model.program.macs / (measured * plan.multipliers)
+        print(f"| {name} | {board.name} | {plan.multipliers} | {plan.initiation_interval:,} | {measured:,.1f} "
+              f"| {plan.utilisation:.1%} | {busy:.1%} |", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

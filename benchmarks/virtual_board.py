@@ -1,7 +1,7 @@
-"""A shipped model on the virtual board, pin by pin: accuracy, mismatches against golden, simulation speed.
+"""Every shipped model on a virtual board, pin by pin: mismatches against golden, accuracy, simulation speed.
 
-``python benchmarks/virtual_board.py digits digits 445`` or
-``python benchmarks/virtual_board.py fashion FOLDER_OF_IDX_FILES 200``
+``python benchmarks/virtual_board.py [FOLDER]`` prints a Markdown table. FOLDER holds Fashion-MNIST's IDX files; the
+models that need them are left out without.
 """
 
 from __future__ import annotations
@@ -13,27 +13,45 @@ import numpy as np
 from npde import golden
 from npde.data import load_data
 from npde.link.board import Board
-from npde.models import load_model
+from npde.models import NAMES, load_model
 from npde_sim.virtual import VirtualBoard
 
+BOARDS = {"digits": "icebreaker", "fashion": "icebreaker"}
+"""Where not on the ulx3s-25f."""
+COUNTS = {"digits": 445}
+"""How many test samples where not 200."""
 
-def main(name: str, source: str, count: str) -> None:
-    """Infer the first ``count`` test samples over the wire and compare every output integer."""
-    model = load_model(name)
+
+def main(folder: str | None = None) -> None:
+    """One row a model."""
+    print("| model | board | samples | mismatches | board accuracy | golden accuracy, all | cycles/frame, plan | simulation |")
+    print("| --- " * 8 + "|")
+    for name in NAMES:
+        source = load_model(name).notes["data"]
+        if source == "fashion-mnist":
+            if folder is None:
+                continue
+            source = folder
+        print(f"| {name} | {_row(name, source, COUNTS.get(name, 200))} |", flush=True)
+
+
+def _row(name: str, source: str, count: int) -> str:
+    """The first ``count`` test samples over the wire, every output integer compared."""
+    model, board_name = load_model(name), BOARDS.get(name, "ulx3s-25f")
     data = load_data(source)
-    samples, labels = data.test_x[: int(count)], data.test_y[: int(count)]
-    with VirtualBoard(model.program, "icebreaker") as virtual:
-        plan = virtual.plan
+    samples, labels = data.test_x[:count], data.test_y[:count]
+    with VirtualBoard(model.program, board_name) as virtual:
         board = Board.open(virtual.port)
         board.load(model)
         answer = board.infer(samples)
-        wanted = golden.run(model, model.quantise_input(samples))
-        wrong = (answer.output != wanted.output).any(axis=(1, 2, 3)) | (answer.label != wanted.label)
-        whole = golden.run(model, model.quantise_input(data.test_x)).label
-        print(f"interval {plan.initiation_interval:,} cycles, utilisation {plan.utilisation:.3f}")
-        print(f"mismatches {int(wrong.sum())} of {len(samples)}, board accuracy {np.mean(answer.label == labels):.4f}")
-        print(f"golden accuracy on all {len(data.test_x):,}: {np.mean(whole == data.test_y):.4f}")
-        print(virtual.stop())
+        speed = virtual.stop()
+    wanted = golden.run(model, model.quantise_input(samples))
+    wrong = (answer.output != wanted.output).any(axis=(1, 2, 3)) | (answer.label != wanted.label)
+    whole = golden.run(model, model.quantise_input(data.test_x)).label
+    return (
+        f"{board_name} | {len(samples)} | {int(wrong.sum())} | {np.mean(answer.label == labels):.2%} "
+        f"| {np.mean(whole == data.test_y):.2%} of {len(data.test_x):,} | {virtual.plan.initiation_interval:,} | {speed}"
+    )
 
 
 if __name__ == "__main__":

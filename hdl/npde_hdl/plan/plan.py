@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from npde.errors import FitError
 from npde.link.evolve_packing import packings
 from npde.link.packing import Packing
-from npde.link.protocol import Region, sample_bytes
+from npde.link.protocol import Region, answer_bytes, sample_bytes
 from npde.program import Evolve, Grid, Pool, Program
 from npde_hdl.board.family import Cost
 from npde_hdl.evolve.arithmetic import multipliers_of
@@ -19,6 +19,11 @@ from npde_hdl.stencil.recurrent import turnaround
 BAUD_TOLERANCE = 0.02
 """Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
 LEAST_DIVISOR = 4
+
+
+def bytes_a_frame(program: Program) -> int:
+    """The bytes of a sample or of an answer, whichever are more: what a frame takes at one byte a cycle."""
+    return max(sample_bytes(program.input, resident=False), answer_bytes(program.output, program.argmax))
 
 
 @dataclass(frozen=True)
@@ -174,8 +179,9 @@ class Plan:
 
     @property
     def initiation_interval(self) -> int:
-        """Cycles from frame to frame: the slowest step's."""
-        return max(step.initiation_interval for step in self.steps)
+        """Cycles from frame to frame: the slowest step's, or as many as bytes come in or go out."""
+        slowest = max(step.initiation_interval for step in self.steps)
+        return slowest if self.resident else max(slowest, bytes_a_frame(self.program))
 
     @property
     def multipliers(self) -> int:

@@ -9,7 +9,10 @@ from pathlib import Path
 from npde.errors import ProgramError
 from npde.model import Model
 
-NAMES = ("digits", "fashion")
+NAMES = (
+    "digits", "fashion", "cnn", "mlp", "mlp-fashion", "rnn", "rnn-fashion", "rnn-oscillations",
+    "helmholtz", "helmholtz-fashion", "schroedinger",
+)  # fmt: skip
 
 
 def load_model(source: str, *, force: bool = False) -> Model:
