@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pairs import pairs
+
 from npde.errors import BuildError, FitError
 from npde.models import load_model
 from npde_hdl.board import Board
 from npde_hdl.board.family import KINDS
 from npde_hdl.build import build
 from npde_hdl.plan import plan_for
-from pairs import pairs
 
 
 def main(folder: str = "build/boards") -> None:

@@ -10,6 +10,7 @@ import sys
 from itertools import pairwise
 
 import numpy as np
+from pairs import pairs
 
 from npde.errors import FitError
 from npde.link.protocol import answer_bytes
@@ -18,7 +19,6 @@ from npde_hdl.plan import plan_for
 from npde_sim.bench import Case, simulate
 from npde_sim.bench.pipeline import Held
 from npde_sim.bench.pipeline import pipeline as scenario
-from pairs import pairs
 
 
 def main(frames: str = "5") -> None:

@@ -15,6 +15,7 @@ from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep
 from npde_hdl.primitive.product import FAR
 from npde_hdl.readout.answer import Answer
 from npde_hdl.readout.pool import PoolStep
+from npde_hdl.readout.queue import Queue
 from npde_hdl.readout.refold import Refold
 from npde_hdl.stencil.recurrent import RecurrentStep
 from npde_hdl.stencil.step import StencilStep
@@ -78,9 +79,13 @@ class Pipeline(wiring.Component):
                     m.d.comb += getattr(component.config, member).eq(getattr(self.config, member))
                 read_data |= component.config.read_data
             source = self._refolded(m, source, component.cells_in, f"{name}_refold")
+            # An evolution takes and gives a frame in one go: its neighbours work on while it runs, if a frame can wait.
+            waits = isinstance(step, EvolvedStep) and not step.streams and not step.commanded
+            if waits:
+                source = self._frame(m, source, step.grid, f"{name}_before")
             m.submodules[name] = component
             connect(m, source, component.cells_in)
-            source = component.values
+            source = self._frame(m, component.values, step.grid, f"{name}_behind") if waits else component.values
 
         m.submodules.answer = answer = Answer(plan.program.output, plan.program.argmax)
         connect(m, self._refolded(m, source, answer.values, "answer_refold"), answer.values)
@@ -115,6 +120,13 @@ class Pipeline(wiring.Component):
             streams=step.streams, commanded=step.commanded,
             regions=Regions(first, tuple(range(first + 1, first + len(step.regions)))), bus_width=plan.bus_width,
         )  # fmt: skip
+
+    @staticmethod
+    def _frame(m, source, grid, name):
+        """``source`` behind a queue that holds a whole frame."""
+        m.submodules[name] = queue = Queue(source.payload.shape(), grid.height * grid.width)
+        connect(m, source, queue.i)
+        return queue.o
 
     @staticmethod
     def _refolded(m, source, sink, name):

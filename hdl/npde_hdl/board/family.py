@@ -37,7 +37,8 @@ class Family:
     ``aspects``: the legal (depth, width) of one block RAM. ``products_per_dsp``: signed products of
     8×8 bits (and, second, of up to 18×18 bits) one multiplier block forms. ``spram``: (depth, width).
     ``small``: synthesis keeps a memory out of block RAM that takes no more than the third number of pieces
-    of (depth, width) for each block. ``cells``: nextpnr's name for each of :data:`KINDS`.
+    of (depth, width) for each block. ``fill``: the part of the logic a plan may ask for, so that it still routes.
+    ``cells``: nextpnr's name for each of :data:`KINDS`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Family:
     products_per_dsp: tuple[int, int]
     spram: tuple[int, int] | None
     small: tuple[int, int, int]
+    fill: float
     dsp_kind: str
     cells: dict[str, str]
 
@@ -80,6 +82,7 @@ FAMILIES = {
         (2, 1),
         (16384, 16),
         (1, 1, 64),
+        1.0,
         "ice40_mac16",
         dict(zip(KINDS, ("ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM", "ICESTORM_SPRAM"), strict=True)),
     ),
@@ -89,6 +92,7 @@ FAMILIES = {
         (1, 1),
         None,
         (16, 4, 22),
+        0.85,
         "ecp5_mult18",
         dict(zip(KINDS, ("TRELLIS_COMB", "MULT18X18D", "DP16KD"), strict=False)),
     ),

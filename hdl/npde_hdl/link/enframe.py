@@ -55,7 +55,8 @@ class Enframer(wiring.Component):
 
         byte, tail, ending = Signal(8), Signal(range(CRC_BYTES)), Signal()
         roomy = Signal()
-        m.d.comb += roomy.eq((read - write)[: len(write)] >= 8)
+        # From a register, which may be one step of two bytes late; an item needs four.
+        m.d.sync += roomy.eq((read - write)[: len(write)] >= 8)
 
         with m.FSM():
             with m.State("TAKE"):

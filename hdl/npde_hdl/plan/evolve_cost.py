@@ -52,11 +52,12 @@ def _axis_memories(axis: Axis) -> list[tuple[int, int]]:
     return [(axis.stride, rows * axis.bits)] + [(axis.stride, axis.bits)] * (rows if axis.periodic else 0)
 
 
-def memories(cascade: Cascade, streams: bool) -> list[tuple[int, int]]:
-    """Depth and width of every memory of an evolution."""
+def memories(cascade: Cascade, streams: bool, alone: bool = True) -> list[tuple[int, int]]:
+    """Depth and width of every memory of an evolution; among other steps a frame waits before it and one behind."""
     evolve, grid = cascade.evolve, cascade.grid
     cells = grid.height * grid.width
-    found = [] if streams else [(cells, grid.channels * grid.q.width)]
+    fields = 0 if streams else 1 if alone else 3
+    found = [(cells, grid.channels * grid.q.width)] * fields
     for part in cascade.parts:
         if isinstance(part, Stage):
             found += _axis_memories(part.window.vertical) + _axis_memories(part.window.horizontal)
@@ -98,15 +99,16 @@ def stage_terms(stage: Stage, kind: str) -> dict[str, float]:
     }
 
 
-def evolve_terms(cascade: Cascade, streams: bool, family: Family) -> dict[str, float]:
+def evolve_terms(cascade: Cascade, streams: bool, family: Family, alone: bool = True) -> dict[str, float]:
     """What the logic of an evolution grows with."""
     evolve, grid = cascade.evolve, cascade.grid
     packing = CoefficientPacking(evolve)
+    pointers = 0 if streams else 4 if alone else 12
     total = {
         "step": 1.0,
         "coefficients": packing.depth * packing.width,
-        "small memories": sum(family.pieces(depth, width) for depth, width in memories(cascade, streams)),
-        "addresses": 0.0 if streams else 4 * math.log2(grid.height * grid.width + 1),
+        "small memories": sum(family.pieces(depth, width) for depth, width in memories(cascade, streams, alone)),
+        "addresses": pointers * math.log2(grid.height * grid.width + 1),
     }
     copies = iter(cascade.kinds)
     kind = ""
@@ -119,14 +121,14 @@ def evolve_terms(cascade: Cascade, streams: bool, family: Family) -> dict[str, f
     return total
 
 
-def evolve_cost(cascade: Cascade, streams: bool, family: Family) -> Cost:
+def evolve_cost(cascade: Cascade, streams: bool, family: Family, alone: bool) -> Cost:
     """Of the whole step."""
     cells = EVOLVE_CELLS[family.name]
-    luts = sum(cells[term] * amount for term, amount in evolve_terms(cascade, streams, family).items())
+    luts = sum(cells[term] * amount for term, amount in evolve_terms(cascade, streams, family, alone).items())
     dsps = 0
     if cascade.kinds[0] != "generic":
         dsps = sum(_dsps(part, family) for part in cascade.parts if isinstance(part, Stage))
-    brams = sum(family.brams(depth, width) for depth, width in memories(cascade, streams))
+    brams = sum(family.brams(depth, width) for depth, width in memories(cascade, streams, alone))
     return Cost(round(luts), dsps, brams, 0)
 
 
@@ -156,7 +158,7 @@ def evolved(index: int, evolve: Evolve, grid: Grid, family: Family, budget: Cost
             bus = 8 * max(-(-packing.width // 8) for _, packing in packings(evolve, grid, copies))
             regions = Regions(0, tuple(range(1, 1 + (copies if evolve.planes else 1))))
             cascade = Cascade(evolve, grid, (kind,) * copies, regions, bus)
-            without, cost = (evolve_cost(cascade, streams, family) for streams in (True, False))
+            without, cost = (evolve_cost(cascade, streams, family, alone) for streams in (True, False))
             if copies > 1 and not _roomy(without, budget):
                 break
             kept, passes = _roomy(cost, budget), -(-evolve.times // copies)

@@ -11,7 +11,7 @@ from npde.program import Dense, Evolve, Grid, Pool, Program, Recurrent, Stencil
 from npde_hdl.board import Board
 from npde_hdl.board.family import FAMILIES, Cost, Family
 from npde_hdl.plan.evolve_cost import evolved
-from npde_hdl.plan.logic import LINK_COST, pool_luts, step_luts
+from npde_hdl.plan.logic import LINK_COST, fed_back_cost, pool_luts, step_luts
 from npde_hdl.plan.misfit import elsewhere, misfit
 from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep, WeightedStep, bytes_a_frame
 from npde_hdl.stencil.line_buffer import words_for
@@ -76,9 +76,9 @@ def _menus(program: Program, board: Board, budget: Cost) -> list[list[Choice]]:
 
 
 def _room(board: Board) -> Cost:
-    """What the link leaves of a board."""
+    """What the link leaves of a board, as full as it may be."""
     whole, link = board.budget, LINK_COST[board.family]
-    return Cost(whole.luts - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
+    return Cost(int(FAMILIES[board.family].fill * whole.luts) - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
 
 
 def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Choice]]:
@@ -130,7 +130,8 @@ def _fed_back(index: int, step: Recurrent, grid: Grid, family: Family, budget: C
     """Of the choices on the step's cell those whose input lanes hold either source or state."""
     for choice in _weighted(index, 0, step.as_stencil(), step.cell(grid), family, budget):
         if step.out_channels % choice.packing.fold.simd == 0:
-            yield FedBackStep(**vars(replace(choice, cells=CELLS)), rows=grid.height)
+            cost = choice.cost + fed_back_cost(choice.packing, family)
+            yield FedBackStep(**vars(replace(choice, cells=CELLS, cost=cost)), rows=grid.height)
 
 
 def _pooled(index: int, step: Pool, grid: Grid, lanes: int, family: Family) -> PooledStep:

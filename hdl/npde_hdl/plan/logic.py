@@ -29,6 +29,8 @@ STEP_CELLS = {
 An iCE40 step counts 35 cells more than it takes alone, for the refolding before it.
 """
 
+FED_BACK_CELLS = 100
+"""Counters and pointers of a recurrent step, not fitted."""
 POOL_CELLS = {"ice40": (60, 1.6), "ecp5": (110, 2.5)}
 """Cells of a pooling step, and of each bit of its lanes' accumulators and inputs."""
 
@@ -58,6 +60,14 @@ def step_luts(packing: Packing, multiplier: str, words: int, family: Family) -> 
     """Logic cells of one stencil step."""
     cells = STEP_CELLS[family.name]
     return round(sum(cells[term] * amount for term, amount in step_terms(packing, multiplier, words, family).items()))
+
+
+def fed_back_cost(packing: Packing, family: Family) -> Cost:
+    """What a recurrent step takes beside its time step: the way back, and the queue of values that leave."""
+    bits, lanes = packing.grid.q.width, reaction_lanes(packing)
+    depth, width = packing.stencil.out_channels // lanes, lanes * bits
+    words = STEP_CELLS[family.name]["small memories"] * family.pieces(depth, width)
+    return Cost(round(FED_BACK_CELLS + bits * (packing.fold.simd + lanes) + words), 0, family.brams(depth, width), 0)
 
 
 def pool_luts(step: Pool, grid: Grid, lanes: int, family: Family) -> int:

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.link.packing import Packing
 from npde_hdl.config import ConfigBus
+from npde_hdl.readout.queue import Queue
 from npde_hdl.readout.refold import Refold
 from npde_hdl.stencil.lanes import latency_of
 from npde_hdl.stencil.line_buffer import LineBuffer
@@ -82,8 +83,11 @@ class RecurrentStep(wiring.Component):
 
         given = step.values.valid & step.values.ready
         _, row = _position(m, given, state // lanes, self.rows, "out")
+        # The last row's values leave at the next step's pace, while the next frame's first rows are computed.
+        m.submodules.leaving = leaving = Queue(self.values.payload.shape(), state // lanes)
+        connect(m, leaving.o, flipped(self.values))
         with m.If(row == self.rows - 1):
-            _pass(m, step.values, self.values)
+            _pass(m, step.values, leaving.i)
         with m.Else():
             _pass(m, step.values, back.i)
         return m

@@ -46,7 +46,8 @@ def test_a_grid_wider_than_any_memory_streams_where_nothing_wraps():
     plan = plan_for(program(linear(NEIGHBOURS, boundary="dirichlet", times=2), grid), board.get("ulx3s-25f"))
     assert plan.steps[0].streams
     assert not plan.resident
-    assert plan.initiation_interval == 4096 * 1024
+    assert plan.steps[0].initiation_interval == 4096 * 1024
+    assert plan.initiation_interval == 2 * 4096 * 1024, "a cell comes in as two bytes"
     with pytest.raises(FitError, match="block RAMs"):
         plan_for(program(linear(NEIGHBOURS, boundary="periodic", times=2), grid), board.get("ulx3s-25f"))
 
