@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde.link.protocol import CRC_BYTES, FRAME_BYTES, OVERHEAD_BYTES
+from npde_hdl.link.crc import ByteCrc
 
 HEADER = 2
 """Bytes before each frame in the ring: the length of what follows, little-endian, CRC left out."""
@@ -61,11 +61,7 @@ class Deframer(wiring.Component):
         writer, reader = memory.write_port(), memory.read_port(transparent_for=())
         m.d.comb += [reader.addr.eq(self.read), reader.en.eq(1), self.data.eq(reader.data)]
 
-        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=1).create()
-        shifter, bits = Signal(8), Signal(range(9))
-        m.d.comb += [crc.data.eq(shifter[0]), crc.valid.eq(bits != 0)]
-        with m.If(bits != 0):
-            m.d.sync += [bits.eq(bits - 1), shifter.eq(shifter >> 1)]
+        m.submodules.crc = crc = ByteCrc()
 
         write = Signal(range(self.ring))
         length = Signal(range(FRAME_BYTES + 2))
@@ -74,7 +70,7 @@ class Deframer(wiring.Component):
         full, good = Signal(), Signal()
         m.d.comb += [
             full.eq((self.read - write - 1)[: len(write)] == 0),
-            good.eq(~bad & (remaining == 0) & (length >= OVERHEAD_BYTES) & crc.match_detected),
+            good.eq(~bad & (remaining == 0) & (length >= OVERHEAD_BYTES) & crc.match),
         ]
 
         def append(byte):
@@ -83,7 +79,8 @@ class Deframer(wiring.Component):
                 m.d.sync += bad.eq(1)
             with m.Elif(~bad):
                 m.d.comb += [writer.addr.eq(write), writer.data.eq(byte), writer.en.eq(1)]
-                m.d.sync += [write.eq(write + 1), length.eq(length + 1), shifter.eq(byte), bits.eq(8)]
+                m.d.comb += [crc.byte.eq(byte), crc.valid.eq(1)]
+                m.d.sync += [write.eq(write + 1), length.eq(length + 1)]
 
         def begin(at):
             m.d.sync += [write.eq(at), length.eq(0), remaining.eq(0), unstuffs.eq(0), empty.eq(1), bad.eq(0)]
@@ -98,9 +95,7 @@ class Deframer(wiring.Component):
                         with m.If(empty):
                             begin(self.limit)
                         with m.Elif(good):
-                            m.d.sync += write.eq(self.limit)
-                            m.d.sync += [shifter.eq((length - CRC_BYTES)[:8]), remaining.eq((length - CRC_BYTES) >> 8)]
-                            m.d.sync += bad.eq(0)
+                            m.d.sync += [write.eq(self.limit), length.eq(length - CRC_BYTES), bad.eq(0)]
                             m.next = "LENGTH_LOW"
                         with m.Else():
                             m.d.sync += self.dropped.eq(self.dropped + 1)
@@ -124,12 +119,12 @@ class Deframer(wiring.Component):
                 m.d.sync += [write.eq(Mux(full, write, write + 1)), bad.eq(bad | full)]
                 m.next = "BYTE"
             with m.State("LENGTH_LOW"):
-                m.d.comb += [writer.addr.eq(write), writer.data.eq(shifter), writer.en.eq(1)]
+                m.d.comb += [writer.addr.eq(write), writer.data.eq(length[:8]), writer.en.eq(1)]
                 m.d.sync += write.eq(write + 1)
                 m.next = "LENGTH_HIGH"
             with m.State("LENGTH_HIGH"):
-                after = (write + (length - (CRC_BYTES - 1)))[: len(write)]
-                m.d.comb += [writer.addr.eq(write), writer.data.eq(remaining), writer.en.eq(1)]
+                after = (write + length + 1)[: len(write)]
+                m.d.comb += [writer.addr.eq(write), writer.data.eq(length[8:]), writer.en.eq(1)]
                 m.d.sync += self.limit.eq(after)
                 begin(after)
                 m.next = "BYTE"

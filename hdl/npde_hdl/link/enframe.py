@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde.link.protocol import CRC_BYTES
+from npde_hdl.link.crc import ByteCrc
 
 DEPTH = 512
 LONGEST_BLOCK = 0xFF
@@ -47,11 +47,7 @@ class Enframer(wiring.Component):
         with m.Else():
             m.d.sync += ready.eq(read != code)
 
-        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=1).create()
-        shifter, bits = Signal(8), Signal(range(9))
-        m.d.comb += [crc.data.eq(shifter[0]), crc.valid.eq(bits != 0)]
-        with m.If(bits != 0):
-            m.d.sync += [bits.eq(bits - 1), shifter.eq(shifter >> 1)]
+        m.submodules.crc = crc = ByteCrc()
 
         byte, tail, ending = Signal(8), Signal(range(CRC_BYTES)), Signal()
         roomy = Signal()
@@ -60,13 +56,14 @@ class Enframer(wiring.Component):
 
         with m.FSM():
             with m.State("TAKE"):
-                m.d.comb += self.items.ready.eq(roomy & (bits == 0))
+                m.d.comb += self.items.ready.eq(roomy & ~crc.busy)
                 with m.If(self.items.valid & self.items.ready):
                     with m.If(self.items.payload.end):
                         m.d.sync += ending.eq(1)
                         m.next = "CRC"
                     with m.Else():
-                        m.d.sync += [byte.eq(self.items.payload.byte), shifter.eq(self.items.payload.byte), bits.eq(8)]
+                        m.d.comb += [crc.byte.eq(self.items.payload.byte), crc.valid.eq(1)]
+                        m.d.sync += byte.eq(self.items.payload.byte)
                         m.next = "PUT"
             with m.State("CRC"):
                 with m.If(roomy):
