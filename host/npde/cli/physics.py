@@ -11,6 +11,8 @@ import typer
 from npde.cli.output import AsJson, show, writable
 from npde.errors import DataError, ProgramError
 
+TIMES = 1000
+"""Time steps of one run where nobody says how many: enough that copies of the step side by side are worth having."""
 Pairs = Annotated[
     list[str] | None, typer.Option("--set", help="A constant or parameter, NAME=NUMBER; may be repeated.")
 ]
@@ -33,7 +35,10 @@ def derive(
     map_files: MapFiles = None,
     boundary: Annotated[str | None, typer.Option(help="periodic, dirichlet or neumann.")] = None,
     scheme: Annotated[str, typer.Option(help="euler or leapfrog; a ready equation has its own.")] = "euler",
-    times: Annotated[int, typer.Option(help="Time steps of one run of the model.")] = 1,
+    times: Annotated[
+        int | None,
+        typer.Option(help=f"Time steps of one run of the model; by default a ready equation's own number, else {TIMES}."),
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Bits of a field, 2 to 18.")] = None,
     largest: Annotated[float | None, typer.Option(help="The greatest magnitude of the fields.")] = None,
     force: Annotated[bool, typer.Option(help="Allow an unstable step.")] = False,
@@ -47,7 +52,9 @@ def derive(
         show("ready equations", {name: entry.equation for name, entry in CATALOGUE.items()}, as_json=json)
         return
     chosen: dict[str, Any] = {"dt": dt, "h": h, "boundary": boundary, "width": width, "largest": largest}
-    options = {key: value for key, value in chosen.items() if value is not None} | {"times": times, "force": force}
+    own = CATALOGUE[equation].steps if equation in CATALOGUE else TIMES
+    options = {key: value for key, value in chosen.items() if value is not None}
+    options |= {"times": own if times is None else times, "force": force}
     constants = {name: _number(value, name) for name, value in _pairs(parameters, "--set")}
     maps = {name: _map(Path(file), name) for name, file in _pairs(map_files, "--map")}
     if "=" not in equation:
@@ -77,9 +84,7 @@ def simulate(
     output: Annotated[
         Path, typer.Argument(help="A picture (.png, .svg, …), an animation (.gif), or the fields (.npz).")
     ],
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Time steps; by default a ready equation's own number, else the model's.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Time steps; by default the model's.")] = None,
     initial: Annotated[
         str | None, typer.Option(help="FILE.npy of (height, width, fields); by default a ready equation's own start.")
     ] = None,
@@ -87,7 +92,6 @@ def simulate(
     json: AsJson = False,
 ) -> None:
     """Run a model by golden, the exact integers of the hardware, and draw or keep snapshots of its field."""
-    from npde.equation.catalogue import CATALOGUE
     from npde.model import Model
     from npde.program import Evolve
     from npde.report.field import draw_animation, draw_strip, snapshots
@@ -98,9 +102,8 @@ def simulate(
         raise ProgramError(f"{model} is no evolution alone: simulate runs what npde derive writes")
     writable(output)
     name = loaded.notes.get("equation", "")
-    steps = steps or (CATALOGUE[name].steps if name in CATALOGUE and evolve.times == 1 else evolve.times)
     state = _initial(loaded, initial, name)
-    times, frames = snapshots(loaded, state, steps, 48 if output.suffix == ".gif" and count == 6 else count)
+    times, frames = snapshots(loaded, state, steps or evolve.times, 48 if output.suffix == ".gif" and count == 6 else count)
     fields = loaded.notes.get("fields", ",".join(f"u{k}" for k in range(loaded.program.input.channels))).split(",")
     dt, h = float(loaded.notes.get("dt", 1)), float(loaded.notes.get("h", 1))
     if output.suffix == ".npz":
