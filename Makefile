@@ -32,9 +32,10 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/utilisation.py
 	$(BIN)/python benchmarks/virtual_board.py $(FASHION)
 
-# Every shipped model's bitstream: an hour.
+# Every shipped model's bitstream, and Gray-Scott's beside solvers on this machine: more than an hour.
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
+	$(BIN)/python benchmarks/gray_scott.py
 
 # Every ready equation on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the simulators.
 gallery: $(STAMP)
