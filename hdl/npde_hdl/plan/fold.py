@@ -12,7 +12,7 @@ from npde_hdl.board import Board
 from npde_hdl.board.family import FAMILIES, Cost, Family
 from npde_hdl.plan.evolve_cost import evolved
 from npde_hdl.plan.logic import LINK_COST, fed_back_cost, pool_luts, step_luts
-from npde_hdl.plan.misfit import elsewhere, misfit
+from npde_hdl.plan.misfit import elsewhere, misfit, narrower
 from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep, WeightedStep, bytes_a_frame
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach
@@ -46,7 +46,7 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
         middle = (low + high) // 2
         low, high = (low, middle) if _combine(menus, intervals[middle], budget) else (middle + 1, high)
     if low == len(intervals):
-        raise FitError(f"{misfit(program, board, menus)}; {elsewhere(program, board, fits)}")
+        raise FitError(f"{misfit(program, board, menus)}; {elsewhere(program, board, fits)}{narrower(program, board, fits)}")
     # A physicist waits for time steps: with an evolution the least interval it is. Nobody waits for what bytes hide.
     patience = 1.0 if any(program.evolutions()) else PATIENCE
     nearly = [i for i in intervals[low:] if i <= max(intervals[low] * patience, bytes_a_frame(program))]

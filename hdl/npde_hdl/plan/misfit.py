@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_struct
+
 from npde.errors import ProgramError
-from npde.program import Program
+from npde.program import Evolve, Program
 from npde_hdl.board import BOARDS, Board
 from npde_hdl.board.family import KINDS, Cost
 from npde_hdl.plan.logic import LINK_COST
@@ -37,6 +39,28 @@ def misfit(program: Program, board: Board, menus: Sequence[Sequence[WeightedStep
             "but no folding satisfies all of them at once"
         )
     return f"program {program.name!r} does not fit {board.name}: even folded smallest it needs " + "; ".join(short)
+
+
+def narrower(program: Program, board: Board, fits: Callable[[Program, Board], bool]) -> str:
+    """The widest grid of the same height that would fit ``board``, if the program is one equation and any does."""
+    if len(program.steps) != 1 or not isinstance(program.steps[0], Evolve):
+        return ""
+    grid = program.input
+
+    def wide(width: int) -> bool:
+        try:
+            return fits(replace_struct(program, input=replace_struct(grid, width=width)), board)
+        except ProgramError:  # a tap reaches across so narrow a grid
+            return False
+
+    least = next((width for width in (1, 2, 3, 4, 8) if width < grid.width and wide(width)), None)
+    if least is None:
+        return ""
+    low, high = least, grid.width
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if wide(middle) else (low, middle)
+    return f"; a grid of {grid.height}×{low} cells would fit {board.name}"
 
 
 def elsewhere(program: Program, board: Board, fits: Callable[[Program, Board], bool]) -> str:

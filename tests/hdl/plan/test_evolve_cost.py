@@ -52,6 +52,16 @@ def test_a_grid_wider_than_any_memory_streams_where_nothing_wraps():
         plan_for(program(linear(NEIGHBOURS, boundary="periodic", times=2), grid), board.get("ulx3s-25f"))
 
 
+def test_a_grid_too_wide_is_refused_with_the_widest_that_fits():
+    with pytest.raises(FitError, match=r"; a grid of 64×(\d+) cells would fit ulx3s-25f$") as caught:
+        plan_for(program(gray_scott(times=10), Grid(64, 4096, 2, Q(16, 14))), board.get("ulx3s-25f"))
+    widest = int(str(caught.value).rpartition("×")[2].split()[0])
+    assert 64 < widest < 4096
+    plan_for(program(gray_scott(times=10), Grid(64, widest, 2, Q(16, 14))), board.get("ulx3s-25f"))
+    with pytest.raises(FitError):
+        plan_for(program(gray_scott(times=10), Grid(64, widest + 1, 2, Q(16, 14))), board.get("ulx3s-25f"))
+
+
 def test_planes_lie_in_as_many_memories_as_copies():
     evolve = leapfrog(times=4, planes=True)
     plan = plan_for(program(evolve, Grid(16, 16, 2, Q(16, 13))), board.get("ulx3s-25f"))
