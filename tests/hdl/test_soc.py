@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from npde.program import MOORE, Clip, Dense, Grid, Program, Q, Stencil
+from npde.program import MOORE, Clip, Dense, Grid, Program, Q, Recurrent, Stencil
 from npde_hdl import board
 from npde_hdl.plan import plan_for
 from npde_hdl.soc import SoC
 from npde_sim.bench import Case, Expectation, draw, simulate
+from npde_sim.bench.evolution import leapfrog
 from npde_sim.bench.host import Host
 from npde_sim.bench.pipeline import to_bytes, wire_answers
 from npde_sim.bench.scoreboard import Mismatch
@@ -40,6 +41,17 @@ async def session(bench, program, divisor, info, drift):
         wanted = wire_answers(model, fields)
         got = await host.infer(to_bytes(fields, program.input.q.width), len(wanted))
         Expectation("answer", list(wanted), ["byte"]).take(list(got))
+
+
+def test_a_session_over_the_pins_loads_an_evolution_and_a_recurrence_too():
+    steps = (
+        Recurrent(out_channels=8, weight=Q(8, 6), bias=Q(16, 12), out=Q(12, 9)),
+        Dense(out_channels=3, weight=Q(8, 6), bias=Q(16, 8), out=Q(16, 8)),
+    )
+    program = Program(name="waves", input=Grid(4, 4, 2, Q(12, 9)), steps=(leapfrog(times=3), *steps), argmax=True)
+    soc = SoC(plan_for(program, board.get("ulx3s-25f")), simulation=True)
+    assert {region.step for region in soc.info.regions} == {0, 1, 2}
+    simulate(soc, session, cases=[Case(1)], program=program, divisor=soc.plan.divisor, info=soc.info, drift=0.0)
 
 
 def test_a_session_over_the_pins_is_golden_even_when_the_clocks_disagree():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from npde import golden
-from npde.errors import LinkError, ProgramError
+from npde.errors import LinkError
 from npde.link.board import Board
 from npde.link.protocol import Info, Kind, Region, Status
 from npde.link.session import Session
@@ -267,11 +267,11 @@ def described(fake, **changes) -> Info:
 
 
 REGIONS = [
-    (lambda r: r[:1], "has weight memories for steps"),
-    (lambda r: (*r, r[0]), "has weight memories for steps"),
-    (lambda r: (dataclasses.replace(r[0], step=1), r[1]), "has weight memories for steps"),
-    (lambda r: (dataclasses.replace(r[0], depth=r[0].depth + 1), r[1]), "a weight memory of step 0 .* words of"),
-    (lambda r: (dataclasses.replace(r[0], width=r[0].width + 1), r[1]), "a weight memory of step 0 .* words of"),
+    (lambda r: r[:1], "not made for this program: weight memories for steps"),
+    (lambda r: (*r, r[0]), "not made for this program: weight memories for steps"),
+    (lambda r: (dataclasses.replace(r[0], step=1), r[1]), "not made for this program: weight memories for steps"),
+    (lambda r: (dataclasses.replace(r[0], depth=r[0].depth + 1), r[1]), "not made for this program: a weight memory of step 0 with .* words of"),
+    (lambda r: (dataclasses.replace(r[0], width=r[0].width + 1), r[1]), "not made for this program: a weight memory of step 0 with .* words of"),
 ]
 
 
@@ -288,8 +288,9 @@ def test_weight_memories_that_are_not_the_program_s_are_refused(fake_board, smal
 def test_lanes_that_do_not_divide_the_channels_are_refused(fake_board, small):
     fake = fake_board(small)
     fake.info = described(fake, regions=(dataclasses.replace(fake.info.regions[0], pe=3), fake.info.regions[1]))
-    with opened(fake) as board, pytest.raises(ProgramError, match="3 output lanes do not divide 2 output channels"):
+    with opened(fake) as board, pytest.raises(LinkError, match="3 output lanes do not divide 2 output channels") as caught:
         board.load(small)
+    sentence(caught)
 
 
 @pytest.mark.parametrize("field", ["sample", "answer"])

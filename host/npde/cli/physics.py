@@ -103,7 +103,8 @@ def simulate(
     writable(output)
     name = loaded.notes.get("equation", "")
     state = _initial(loaded, initial, name)
-    times, frames = snapshots(loaded, state, steps or evolve.times, 48 if output.suffix == ".gif" and count == 6 else count)
+    steps = steps or evolve.times
+    times, frames = snapshots(loaded, state, steps, 48 if output.suffix == ".gif" and count == 6 else count)
     fields = loaded.notes.get("fields", ",".join(f"u{k}" for k in range(loaded.program.input.channels))).split(",")
     dt, h = float(loaded.notes.get("dt", 1)), float(loaded.notes.get("h", 1))
     if output.suffix == ".npz":

@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npde.errors import LinkError
+from npde.errors import LinkError, ProgramError
 from npde.golden import Answer
-from npde.link.evolve_packing import CoefficientPacking, MapPacking, packings
 from npde.link.field import header, steps_in_turn, wire_of
-from npde.link.packing import Fold, Packing
+from npde.link.layout import Layout, layouts
 from npde.link.port import resolve
 from npde.link.protocol import (
     COMMANDS,
@@ -36,8 +35,6 @@ from npde.link.protocol import (
 from npde.link.session import Session
 from npde.model import Model
 from npde.program import Evolve, Program
-
-Layout = Packing | CoefficientPacking | MapPacking
 
 BAUD = 3_000_000
 PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
@@ -137,27 +134,11 @@ class Board:
     def _packings(self, program: Program) -> list[Layout]:
         """The layout of each of the board's regions; raises :class:`LinkError` where they are not the program's."""
         port, info = self.session.port, self.info
-        steps = {index: (stencil, grid) for index, stencil, grid in program.weighted()}
-        evolved = {
-            (index, copy): packing
-            for index, evolve, grid in program.evolutions()
-            for copy, packing in packings(evolve, grid, next((r.pe for r in info.regions if r.step == index), 1))
-        }
-        wanted = sorted([(index, copy) for index, (stencil, _) in steps.items() for copy in range(stencil.repeat)] + [*evolved])
-        told = sorted((region.step, region.copy) for region in info.regions)
-        if told != wanted:
-            raise LinkError(f"the board on {port} has weight memories for steps and copies {told}; the program has {wanted}")
-        layouts = [
-            evolved.get((region.step, region.copy)) or Packing(*steps[region.step], Fold(region.pe, region.simd))
-            for region in info.regions
-        ]
-        for region, packing in zip(info.regions, layouts, strict=True):
-            if (region.depth, region.width) != (packing.depth, packing.width):
-                raise LinkError(
-                    f"the board on {port} says a weight memory of step {region.step} has {region.depth} words of "
-                    f"{region.width} bits; {region.pe}×{region.simd} lanes need {packing.depth} of {packing.width}"
-                )
-        simulation = len(program.steps) == 1 and bool(evolved)
+        try:
+            found = layouts(program, info.regions)
+        except ProgramError as error:
+            raise LinkError(f"the board on {port} is not made for this program: {error}") from None
+        simulation = len(program.steps) == 1 and any(program.evolutions())
         self.resident = simulation and info.sample != sample_bytes(program.input, resident=False)
         for what, bytes_told, right in (
             ("a sample", info.sample, sample_bytes(program.input, resident=self.resident)),
@@ -165,7 +146,7 @@ class Board:
         ):
             if bytes_told != right:
                 raise LinkError(f"the board on {port} says {what} has {bytes_told} bytes where the program has {right}")
-        return layouts
+        return found
 
     def infer(self, raw: ArrayLike, *, progress: Callable[[int], None] | None = None) -> Answer:
         """Answers for raw samples, (batch, height, width[, channels]), as :func:`npde.golden.run` gives them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from npde.link.frame import Frame, decode, encode
-from npde.link.packing import Fold, Packing
+from npde.link.layout import layouts
 from npde.link.protocol import DELIMITER, FRAME_BYTES, HASH_BYTES, OVERHEAD_BYTES, REPLY, VERSION, Info, Kind, Status
 from npde.model import Model
 from npde_sim.bench.scoreboard import Mismatch
@@ -58,9 +58,8 @@ class Host:
 
     async def load(self, model: Model, info: Info) -> None:
         """Write the weights, read every word back, commit."""
-        steps = {index: (stencil, grid) for index, stencil, grid in model.program.weighted()}
-        for number, region in enumerate(info.regions):
-            packed = Packing(*steps[region.step], Fold(region.pe, region.simd)).pack(model.weights[region.step])
+        for number, (region, layout) in enumerate(zip(info.regions, layouts(model.program, info.regions), strict=True)):
+            packed = layout.pack(model.weights[region.step])
             size = region.word_bytes
             chunk = (ROOM - 5) // size * size
             for at in range(0, len(packed), chunk):
