@@ -33,6 +33,10 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not (math.isfinite(self.scale) and math.isfinite(self.offset)):
             raise ProgramError(f"a preprocess's scale and offset are finite numbers, not {self.scale} and {self.offset}")
 
+    def quantise(self, raw: ArrayLike, q: Q) -> NDArray[np.int64]:
+        """Raw values to integers of ``q``."""
+        return q.quantise(np.asarray(raw, np.float64) * self.scale + self.offset)
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -103,7 +107,7 @@ class Model:
                 f"model {self.program.name!r} takes samples of shape (batch, {grid.height}, {grid.width}, "
                 f"{grid.channels}), not {np.asarray(raw).shape}"
             )
-        return grid.q.quantise(samples * self.preprocess.scale + self.preprocess.offset)
+        return self.preprocess.quantise(samples, grid.q)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file whole or not at all: safetensors with the program in its header."""

@@ -131,12 +131,9 @@ def fields_of(program: Program, preprocess: Preprocess, raw: NDArray) -> NDArray
     grid = program.input
     # A chunk at a time: sixty thousand images as float64 would be hundreds of megabytes.
     samples = raw.reshape(len(raw), *grid.shape)
-    chunks = [
-        grid.q.quantise(samples[i : i + 4096] * preprocess.scale + preprocess.offset).astype(np.int16)
-        for i in range(0, len(samples), 4096)
-    ]
+    chunks = [preprocess.quantise(samples[i : i + 4096], grid.q).astype(np.int16) for i in range(0, len(samples), 4096)]
     return np.concatenate(chunks)
 
 
 def _background(program: Program, preprocess: Preprocess, data: Dataset) -> int:
-    return int(program.input.q.quantise(data.raw_range[0] * preprocess.scale + preprocess.offset))
+    return int(preprocess.quantise(data.raw_range[0], program.input.q))
