@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from npde import golden
 from npde.model import Model
-from npde.program import Evolve, Grid, Recurrent, Stencil
-from npde.program.program import kind
+from npde.report.panel import Panel, panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BARS, STATES = 1.6, 2.2
+"""Widths of the outputs and of a sequence of states, in fields."""
 
 
 def draw_evolution(
-    model: Model, raw: NDArray, path: str | os.PathLike[str], *, labels: NDArray | None = None, channel: int | None = None
+    model: Model, raw: NDArray, path: str | os.PathLike[str], *, labels: NDArray | None = None, channel: int | None = None, title: str = ""
 ) -> None:
     """Write a picture of ``raw`` samples (batch, height, width[, channels]) evolving step by step, by golden.
 
-    Of each grid the ``channel`` is shown, by default the one that varies most, in units of its format's
-    range; the last column shows the outputs, the greatest dark, and the right label where ``labels``
-    (batch,) are given. The file's suffix chooses the format.
+    The columns are those of :func:`npde.report.panel.panels`, each in units of its greatest value; the last
+    shows the outputs of one cell, the greatest dark, and the right label where ``labels`` (batch,) are given.
+    ``title`` is the program's name by default. The file's suffix chooses the format.
     """
     import matplotlib
 
@@ -29,55 +35,59 @@ def draw_evolution(
     from matplotlib import pyplot
 
     frames = golden.trace(model, model.quantise_input(raw))
-    titles, grids = _columns(model)
-    shown = [(title, field, grid) for title, field, grid in zip(titles, frames, grids, strict=True) if grid.height > 1 or grid.width > 1]
-    outputs = model.program.output.q.real(frames[-1].reshape(len(raw), -1))
+    shown = panels(model, frames, channel)
+    answers = model.program.output.shape[:2] == (1, 1)
+    widths = [STATES if panel.sequence else 1.0 for panel in shown] + [BARS] * answers
     figure, axes = pyplot.subplots(
-        len(raw), len(shown) + 1, figsize=(1.25 * (len(shown) + 2), 1.3 * len(raw) + 0.5), squeeze=False,
-        gridspec_kw={"width_ratios": [1] * len(shown) + [1.6]}, layout="constrained",
+        len(raw), len(widths), figsize=(1.25 * (sum(widths) + 0.4), 1.3 * len(raw) + 0.6), squeeze=False,
+        gridspec_kw={"width_ratios": widths}, layout="constrained",
     )  # fmt: skip
-    for row in range(len(raw)):
-        for column, (title, field, grid) in enumerate(shown):
-            pick = channel if channel is not None and channel < grid.channels else int(field.std(axis=(0, 1, 2)).argmax())
-            axis = axes[row][column]
-            span = max(1, int(np.abs(field[..., pick]).max()))
-            drawn = axis.imshow(field[row, :, :, pick] / span, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-            axis.set(xticks=[], yticks=[])
-            if row == 0:
-                of = f", channel {pick}" if grid.channels > 1 else ""
-                axis.set_title(f"{title}\n{grid.height}×{grid.width}×{grid.channels}{of}", fontsize=7)
-        axis = axes[row][-1]
-        best = int(outputs[row].argmax())
-        axis.bar(range(outputs.shape[1]), outputs[row], color=["#333" if k == best else "#9bd" for k in range(outputs.shape[1])])
-        axis.set_xticks(range(outputs.shape[1]))
-        axis.tick_params(labelsize=5, length=1)
-        right = "" if labels is None else f" (label {labels[row]})"
-        axis.set_title(f"answer {best}{right}", fontsize=7)
-    scale = figure.colorbar(drawn, ax=axes[:, : len(shown)], location="bottom", shrink=0.3, aspect=40, pad=0.01)
-    scale.set_label("field, relative to the greatest of its column", fontsize=7)
-    scale.ax.tick_params(labelsize=6)
-    figure.suptitle(f"{model.program.name}: the field, time step by time step", fontsize=9)
+    drawn: dict[bool, Any] = {}
+    for column, panel in enumerate(shown):
+        for axis, values in zip(axes[:, column], panel.values, strict=True):
+            drawn[panel.density] = _draw_field(axis, panel, values)
+        axes[0][column].set_title(panel.title, fontsize=7)
+    if answers:
+        outputs = model.program.output.q.real(frames[-1].reshape(len(raw), -1))
+        for row, axis in enumerate(axes[:, -1]):
+            _draw_outputs(axis, outputs[row], None if labels is None else int(labels[row]))
+    # Two scales share the space below the fields, one under each half.
+    half = len(shown) // 2
+    under = [axes[:, :half], axes[:, half : len(shown)]] if len(drawn) > 1 else [axes[:, : len(shown)]]
+    for density, below in zip(sorted(drawn), under, strict=True):
+        bar = figure.colorbar(
+            drawn[density], ax=list(below.flat), location="bottom", shrink=min(0.8, 2.2 / below.shape[1]), aspect=30, pad=0.01,
+            ticks=[0, 0.25, 0.5, 1] if density else [-1, -0.5, 0, 0.5, 1],
+        )  # fmt: skip
+        bar.set_label("density, relative to the greatest of its image" if density else "field, relative to the greatest of its column", fontsize=7)
+        bar.ax.tick_params(labelsize=6)
+    figure.suptitle(f"{title or model.program.name}: the field, time step by time step", fontsize=9)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
 
 
-def _columns(model: Model) -> tuple[list[str], list[Grid]]:
-    """A title and the grid for the input and for every field :func:`npde.golden.trace` gives."""
-    grids = model.program.grids()
-    titles, shown = ["input"], [grids[0]]
-    for step, before, grid in zip(model.program.steps, grids, grids[1:], strict=False):
-        match step:
-            case Stencil():
-                repeats = step.repeat
-            case Evolve():
-                repeats = step.times
-            case Recurrent():
-                repeats = before.height
-            case _:
-                repeats = 1
-        name = ("φ(u+K∗u)" if step.skip else "φ(K∗u)") if isinstance(step, Stencil) else kind(step)
-        for copy in range(repeats):
-            titles.append(f"{name} {copy + 1}" if repeats > 1 else name)
-            shown.append(grid)
-    return titles, shown
+def _draw_field(axis: Axes, panel: Panel, values: NDArray[np.float64]) -> Any:
+    """One image; a density in colours that go with its root, so that a wave's faint parts are seen."""
+    from matplotlib.colors import Normalize, PowerNorm
+
+    rows, columns = values.shape
+    drawn = axis.imshow(
+        values,
+        cmap="magma" if panel.density else "RdBu_r",
+        norm=PowerNorm(0.5, 0, 1) if panel.density else Normalize(-1, 1),
+        aspect="auto" if panel.sequence or panel.folded or not 1 / 3 <= rows / columns <= 3 else "equal",
+        interpolation="nearest",
+    )
+    if panel.folded:
+        axis.set_box_aspect(1)
+    axis.set(xticks=[], yticks=[])
+    return drawn
+
+
+def _draw_outputs(axis: Axes, outputs: NDArray[np.float64], label: int | None) -> None:
+    best = int(outputs.argmax())
+    axis.bar(range(len(outputs)), outputs, color=["#333" if k == best else "#9bd" for k in range(len(outputs))])
+    axis.set_xticks(range(len(outputs)))
+    axis.tick_params(labelsize=5, length=1)
+    axis.set_title(f"answer {best}" + ("" if label is None else f" (label {label})"), fontsize=7)
