@@ -70,7 +70,7 @@ def _menus(program: Program, board: Board, budget: Cost) -> list[list[Choice]]:
     """For each physical step the choices worth having on ``board``."""
     menus = []
     for choices in _choices(program, FAMILIES[board.family], budget):
-        in_blocks = [choice for choice in choices if getattr(choice, "multiplier", "") != "generic"]
+        in_blocks = [c for c in choices if not (isinstance(c, WeightedStep) and c.multiplier == "generic")]
         menus.append(_menu(in_blocks if board.blocks_only and in_blocks else choices))
     return menus
 

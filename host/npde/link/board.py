@@ -175,16 +175,22 @@ class Board:
             raise LinkError(f"a field that spans [{integers.min()}, {integers.max()}] leaves the range of {q}")
         self._exchange(header(FIELD_LOAD | FIELD_REPORT, 0) + wire_of(integers[None], q)[0], 1, 1)
 
-    def step(self, times: int) -> None:
-        """Run so many time steps on the board's field, in place; returns when they are done."""
+    def step(self, times: int) -> int:
+        """Run so many time steps on the board's field, in place; returns, when they are done, the cycles the board counted.
+
+        The order's five bytes and the report are in them; the board counts modulo 2**32.
+        """
         evolve = self._resident_program().steps[0]
         assert isinstance(evolve, Evolve)
         if times < 0:
             raise LinkError(f"a field is advanced by 0 time steps or more, not {times}")
         if evolve.planes:
             raise LinkError("an evolution with a plane of maps for each time step runs as a whole; use infer")
+        cycles = 0
         for turn in steps_in_turn(times):
             self._exchange(header(FIELD_REPORT, turn), 1, 1)
+            cycles += self.status().cycles
+        return cycles
 
     def read_field(self) -> NDArray[np.int64]:
         """The board's field, integers (height, width, channels); it stays as it is."""

@@ -10,8 +10,10 @@ from npde.errors import LinkError
 from npde.link.board import Board
 from npde.model import Model
 from npde.program import Grid, Program, Q
+from npde_hdl.evolve.cascade import Cascade
+from npde_hdl.evolve.resident import Resident
 from npde_sim.bench import draw
-from npde_sim.bench.evolution import NEIGHBOURS, gray_scott, leapfrog, linear, weights_of
+from npde_sim.bench.evolution import NEIGHBOURS, gray_scott, leapfrog, linear, regions_of, weights_of
 from npde_sim.bench.scoreboard import compare
 from npde_sim.virtual import VirtualBoard
 
@@ -41,11 +43,11 @@ def running(request):
     model = model_of(PROGRAMS[request.param])
     with VirtualBoard(model.program, "ulx3s-25f") as virtual, Board.open(virtual.port, baud=virtual.plan.baud) as board:
         board.load(model)
-        yield model, board
+        yield model, board, virtual.plan
 
 
 def test_a_field_that_stays_on_the_board_is_goldens_after_any_number_of_steps(running):
-    model, board = running
+    model, board, _ = running
     field = draw.fields(model.program, np.random.default_rng(6), 1)
     board.write_field(field[0])
     compare("field written", field[0], board.read_field(), ("y", "x", "channel"))
@@ -56,15 +58,26 @@ def test_a_field_that_stays_on_the_board_is_goldens_after_any_number_of_steps(ru
     compare("field read again", field[0], board.read_field(), ("y", "x", "channel"))
 
 
+def test_a_pass_more_takes_as_many_cycles_as_the_plan_counts_for_it(running):
+    model, board, plan = running
+    (step,) = plan.evolved
+    grid = model.program.input
+    board.write_field(draw.fields(model.program, np.random.default_rng(8), 1)[0])
+    one, three = board.step(step.copies), board.step(3 * step.copies)
+    evolve = model.program.steps[0]
+    cascade = Cascade(evolve, grid, step.kinds, regions_of(evolve, grid, step.copies), plan.bus_width)
+    assert three - one == 2 * Resident(cascade).frames_a_pass * grid.height * grid.width
+
+
 def test_infer_loads_runs_and_emits(running):
-    model, board = running
+    model, board, _ = running
     fields = draw.fields(model.program, np.random.default_rng(7), 2)
     answer = board.infer(model.program.input.q.real(fields))
     compare("answer", golden.run(model, fields).output, answer.output)
 
 
 def test_what_is_no_field_is_refused_in_a_sentence(running):
-    model, board = running
+    model, board, _ = running
     shape, q = model.program.input.shape, model.program.input.q
     for wrong in (np.zeros(shape), np.zeros((*shape, 1), int), np.full(shape, q.high + 1)):
         with pytest.raises(LinkError):
