@@ -1,4 +1,4 @@
-"""The gallery's page: a strip of snapshots an equation, board beside golden beside float64, and what the run cost."""
+"""The gallery's page; a strip of snapshots an equation, board beside golden beside float64, and what the run cost."""
 
 from __future__ import annotations
 
@@ -13,18 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npde.fixed import Q
+from npde.report.classifier import Classifier, introduction, section
 from npde.report.field import panels
+from npde.report.page import Refused, counted, heading, resources_in_words, summary, write_html, wrong
 
 Real = NDArray[np.float64]
-
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin: 2.5rem 0 .3rem; border-top: 1px solid #ddd; padding-top: 1rem }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; margin: .6rem 0 } th, td { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #e5e5e5 }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-img { max-width: 100%; display: block } .wrong { color: #b00020; font-weight: 600 } .equation { font-size: 1.05rem; color: #444 }
-"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +42,11 @@ class Exhibit:
     plan: Mapping[str, int | float]
     resources: Mapping[str, tuple[int, int]]
     coefficient: Real | None = None
+
+    @property
+    def compared(self) -> int:
+        """Integers of all snapshots."""
+        return self.golden.size
 
     @property
     def mismatches(self) -> int:
@@ -77,21 +75,12 @@ class Exhibit:
             "equation": self.name,
             "grid": self.grid,
             "steps": self.times[-1],
-            "integers compared": self.golden.size,
+            "integers compared": self.compared,
             "mismatches": self.mismatches,
             "RMS error": self.rms,
             "largest error": self.largest,
             **self.plan,
         }
-
-
-@dataclass(frozen=True)
-class Refused:
-    """An equation that the board has no room for, and the planner's sentence about it."""
-
-    name: str
-    equation: str
-    sentence: str
 
 
 def draw_exhibit(exhibit: Exhibit, path: str | os.PathLike[str]) -> None:
@@ -158,63 +147,54 @@ def draw_exhibit(exhibit: Exhibit, path: str | os.PathLike[str]) -> None:
     pyplot.close(figure)
 
 
-def write_page(rows: Sequence[Exhibit | Refused], folder: Path, *, board: str, clock: int) -> Path:
-    """``index.html`` in ``folder``, with a strip ``NAME.png`` beside it for each exhibit; returns the page's path."""
+def write_page(
+    equations: Sequence[Exhibit | Refused], classifiers: Sequence[Classifier | Refused], folder: Path, *, board: str, clock: int
+) -> Path:
+    """``index.html`` in ``folder``, with a picture beside it for each exhibit; returns the page's path. ``clock`` in Hz."""
     folder.mkdir(parents=True, exist_ok=True)
-    shown = [row for row in rows if isinstance(row, Exhibit)]
+    shown = [row for row in equations if isinstance(row, Exhibit)]
     for exhibit in shown:
         draw_exhibit(exhibit, folder / f"{exhibit.name}.png")
-    compared, wrong = sum(row.golden.size for row in shown), sum(row.mismatches for row in shown)
-    body = [
-        f"<h1>Equations on a virtual {escape(board)}</h1>",
-        f"<p>{len(shown)} of {len(rows)} equations ran on the simulated board over its serial wire: the field was written, stepped and "
-        f"read back in stages. {compared:,} integers were compared with golden; {_counted(wrong)}. "
-        "Errors are golden's against the same scheme in float64 at the last step, relative to the span of the fields then. "
-        f"Cycles and resources are the plan's prediction, cell updates are at its clock of {clock / 1e6:g} MHz.</p>",
-        f'<div class="wide">{_summary(rows)}</div>',
-        *(_section(row) for row in rows),
-    ]
+    what = " and ".join(word for word, rows in (("equations", equations), ("classifiers", classifiers)) if rows)
+    body = [f"<h1>{what.capitalize()} on a virtual {escape(board)}</h1>"]
+    if equations:
+        compared, mismatches = sum(row.compared for row in shown), sum(row.mismatches for row in shown)
+        body += [
+            f"<p>{len(shown)} of {len(equations)} equations ran on the simulated board over its serial wire: the field was written, stepped "
+            f"and read back in stages. {compared:,} integers were compared with golden; {counted(mismatches)}. "
+            "Errors are golden's against the same scheme in float64 at the last step, relative to the span of the fields then. "
+            f"Cycles and resources are the plan's prediction, cell updates are at its clock of {clock / 1e6:g} MHz.</p>",
+            _summary(equations),
+        ]
+    if classifiers:
+        body += introduction(classifiers, clock)
+    body += [_section(row) for row in equations]
+    body += [section(row, folder) for row in classifiers]
     page = folder / "index.html"
-    page.write_text(
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n'
-        f"<title>npde gallery: {escape(board)}</title><style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n",
-        encoding="utf-8",
-    )
+    write_html(page, f"npde gallery: {board}", body)
     return page
 
 
 def _summary(rows: Sequence[Exhibit | Refused]) -> str:
     heads = ("grid", "steps", "integers compared", "mismatches", "RMS error", "largest error", "k", "cycles per step", "cell updates/s")
-    lines = ["<tr><th>equation</th>" + "".join(f'<th class="number">{head}</th>' for head in heads) + "</tr>"]
-    for row in rows:
-        link = f'<td><a href="#{escape(row.name)}">{escape(row.name)}</a></td>'
-        if isinstance(row, Refused):
-            lines.append(f'<tr>{link}<td colspan="{len(heads)}">does not fit</td></tr>')
-            continue
-        values = (
-            escape(row.grid), f"{row.times[-1]:,}", f"{row.golden.size:,}", _wrong(row.mismatches), f"{row.rms:.2g}", f"{row.largest:.2g}",
-            f"{row.plan['copies']:,}", f"{row.plan['cycles per step']:,.1f}", f"{row.plan['cell updates per second'] / 1e6:,.1f} M",
-        )  # fmt: skip
-        lines.append(f"<tr>{link}" + "".join(f'<td class="number">{value}</td>' for value in values) + "</tr>")
-    return f"<table>{''.join(lines)}</table>"
+    cells = {
+        row.name: row if isinstance(row, Refused) else (
+            row.name, escape(row.grid), f"{row.times[-1]:,}", f"{row.compared:,}", wrong(row.mismatches), f"{row.rms:.2g}",
+            f"{row.largest:.2g}", f"{row.plan['copies']:,}", f"{row.plan['cycles per step']:,.1f}",
+            f"{row.plan['cell updates per second'] / 1e6:,.1f} M",
+        )
+        for row in rows
+    }  # fmt: skip
+    return summary("equation", heads, cells)
 
 
 def _section(row: Exhibit | Refused) -> str:
-    head = f'<h2 id="{escape(row.name)}">{escape(row.name)}</h2><p class="equation">{escape(row.equation)}</p>'
+    head = heading(row.name, row.name, row.equation)
     if isinstance(row, Refused):
         return f"{head}<p>{escape(row.sentence)}</p>"
-    used = "; ".join(f"{count:,} of {free:,} {escape(kind)}" for kind, (count, free) in row.resources.items())
     return (
-        f"{head}<p>{escape(row.grid)}, {len(row.times)} snapshots, {_counted(row.mismatches)}; error {100 * row.rms:.2g} % RMS, "
+        f"{head}<p>{escape(row.grid)}, {len(row.times)} snapshots, {counted(row.mismatches)}; error {100 * row.rms:.2g} % RMS, "
         f"{100 * row.largest:.2g} % at most. {row.plan['copies']:,} copies of the time step (k), {row.plan['cycles per step']:,.1f} cycles a step. "
-        f"Resources: {used}.</p>"
+        f"Resources: {resources_in_words(row.resources)}.</p>"
         f'<img src="{escape(row.name)}.png" alt="{escape(row.name)}: board, golden, and golden less float64, at {len(row.times)} times">'
     )
-
-
-def _wrong(count: int) -> str:
-    return f'<span class="wrong">{count:,}</span>' if count else "0"
-
-
-def _counted(count: int) -> str:
-    return f"{_wrong(count)} mismatch{'' if count == 1 else 'es'}"

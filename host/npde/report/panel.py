@@ -25,8 +25,9 @@ WAVE = "a² + b²"
 class Panel:
     """One column of the picture: ``values`` (batch, rows, columns) in units of their greatest magnitude.
 
-    ``density``: a wave's, never negative, and in units of each image's own greatest, for light that spreads gets faint. ``folded``: one cell's values in rows; NaN fills the last. ``sequence``: the rows
-    are a recurrent step's states, the first on top.
+    ``density``: a wave's, never negative, and in units of each image's own greatest, for light that spreads gets faint.
+    ``folded``: one cell's values in rows; NaN fills the last. ``sequence``: the rows are a recurrent step's states, the
+    first on top.
     """
 
     title: str
