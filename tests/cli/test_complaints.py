@@ -47,6 +47,7 @@ from npde.training.parameters import FORMAT
     (["train", "FOLDER/x.float", "--validation", "0.9"], 7, "validation takes 0 to 0.5 of the training samples, not 0.9"),
     (["train", "FOLDER/x.float", "--recipe", "helmholtz", "--data", "digits@4x2"], 7, "10 detectors for 10 classes, but 4×4 regions on a 4×2 grid make 0"),
     (["train", "FOLDER/x.float", "--data", "digits@900x2"], 3, "1 to 256 cells a side, not 900×2"),
+    (["train", "FOLDER/x.float", "--strategy", "sgd"], 7, "no strategy 'sgd'; there are adam, lbfgs"),
     (["train"], 2, "the file the float parameters go to is missing"),
     (["train", "FOLDER/x.float", "--data", "FOLDER"], 3, "has neither train-images-idx3-ubyte nor"),
     (["train", "FOLDER"], 9, "cannot be written"),

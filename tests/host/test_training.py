@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 import pytest
@@ -109,6 +111,39 @@ def test_divergence_and_nan_are_named(bars):
         rounded(program, start)
     with pytest.raises(TrainingError, match="do not fill one batch"):
         descend(program, start, SHORT, fields[:3], np.zeros(3, np.int64), quantised=False, background=0, seed=0)
+
+
+def test_lbfgs_on_all_samples_lowers_the_loss_step_by_step_and_learns(bars):
+    """Every step but those that a clipped parameter or the quantiser spoils is a descent: the line search sees to it."""
+    losses: list[float] = []
+    by = small_recipe().by("lbfgs")
+    trained = train(by, bars, progress=lambda done, loss: losses.append(loss))
+    assert len(losses) == by.descent.epochs * by.descent.iterations
+    assert sum(after <= before + 1e-6 for before, after in pairwise(losses)) > 0.95 * len(losses)
+    assert losses[-1] < losses[0] / 3
+    assert float(trained.notes["float accuracy"]) > 0.9
+    assert float(quantise(trained, bars).notes["quantised accuracy"]) > 0.9
+
+
+def test_lbfgs_in_chunks_takes_the_gradient_of_all_samples(bars, monkeypatch):
+    """The mean over chunks is the mean over all; what does not fill a chunk is left out."""
+    start = initialise(small_recipe().program((6, 6, 1), 2), seed=0)
+    fields = np.repeat(bars.train_x[..., None].astype(np.int16) // 2 - 64, 2, axis=0)
+    labels = np.repeat(bars.train_y, 2)
+    given = dict(quantised=False, background=0, seed=0)
+    once = Descent(epochs=1, rate=1, batch=0, iterations=1, strategy="lbfgs")
+    whole = descend(small_recipe().program((6, 6, 1), 2), start, once, fields, labels, **given)
+    monkeypatch.setattr("npde.training.objective.CHUNK", 64)
+    monkeypatch.setattr("npde.training.gradient.CHUNK", 64)
+    chunked = descend(small_recipe().program((6, 6, 1), 2), start, once, fields, labels, **given)
+    for name, tensor in whole.items():
+        assert chunked[name] == pytest.approx(tensor, rel=1e-3, abs=1e-5)
+        assert not np.array_equal(tensor, start[name]) or not tensor.any()
+
+
+def test_a_strategy_there_is_not_lists_the_known():
+    with pytest.raises(TrainingError, match="no strategy 'sgd'; there are adam, lbfgs"):
+        small_recipe().by("sgd")
 
 
 def test_recipes_give_per_step_widths_and_unknown_ones_list_the_known():

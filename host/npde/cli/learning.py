@@ -57,12 +57,13 @@ def train(
     recipe: Annotated[str, typer.Option(help="A built-in recipe; list shows them all.")] = "digits",
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(min=0, help="Another number of epochs than the recipe's.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="adam or lbfgs; by default the recipe's own.")] = None,
     validation: Annotated[float | None, typer.Option(help="Another share of training samples held out than the recipe's.")] = None,
     test: TestSamples = True,
     checkpoint: Checkpoint = None,
     json: AsJson = False,
 ) -> None:
-    """Train a neural PDE with Adam in floating point; --recipe list names the recipes."""
+    """Train a neural PDE in floating point; --recipe list names the recipes."""
     from npde.training import learn
     from npde.training import recipe as recipes
 
@@ -72,6 +73,8 @@ def train(
     if output is None:
         raise typer.BadParameter("the file the float parameters go to is missing")
     chosen = recipes.recipe(recipe)
+    if strategy is not None:
+        chosen = chosen.by(strategy)
     if validation is not None:
         chosen = msgspec.structs.replace(chosen, validation=validation)
     if seed is not None:

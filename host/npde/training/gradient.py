@@ -1,4 +1,4 @@
-"""Adam on a program's parameters, ideal or through the quantiser: one descent, epoch by epoch."""
+"""Descent on a program's parameters, ideal or through the quantiser, epoch by epoch, by either strategy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from npde.program import Program, Q
 from npde.training import checkpoint
 from npde.training.augment import batches
 from npde.training.errors import TrainingError
-from npde.training.evolution import evolve, outputs, precision
+from npde.training.evolution import outputs, precision
+from npde.training.objective import CHUNK, loss
+from npde.training.optimiser import optimiser
 from npde.training.parameters import Tensors
-from npde.training.recipe import Descent
+from npde.training.recipe import Augmentation, Descent
 
 Progress = Callable[[float, float], None]
 """Told the epochs done (a fraction within one) and the mean loss since it was last told."""
@@ -47,14 +49,13 @@ def descend(
     parameters, also when resumed from ``checkpoint_path``. Raises :class:`TrainingError` when the
     loss stops being finite, when there is less than one batch, or for a checkpoint of another run.
     """
-    per_epoch = len(fields) // descent.batch
-    if not per_epoch:
-        raise TrainingError(f"{len(fields)} training samples do not fill one batch of {descent.batch}")
-    optimiser = _optimiser(descent, per_epoch * descent.epochs)
+    batch = _batch(descent, len(fields))
+    per_epoch = len(fields) // batch
+    chosen = optimiser(descent, per_epoch * descent.epochs)
     fixed = {name: jnp.asarray(tensor, jnp.float32) for name, tensor in start.items() if name in frozen}
-    steps = jax.jit(partial(_steps, program, descent, optimiser, quantised, fixed))
+    steps = jax.jit(partial(_steps, program, descent, chosen, quantised, fixed))
     parameters = {name: jnp.asarray(tensor, jnp.float32) for name, tensor in start.items() if name not in frozen}
-    state = (parameters, optimiser.init(parameters))
+    state = (parameters, chosen.init(parameters))
     leaves, structure = jax.tree.flatten(state)
     key = checkpoint.run_key(
         program.encode(), msgspec.json.encode(descent), repr((seed, quantised, background, sorted(frozen))).encode(),
@@ -66,23 +67,29 @@ def descend(
         state = jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in found[1]])
 
     dtype = precision(program, quantised=quantised)
+    quasi_newton = descent.strategy == "lbfgs"
+    iterations = descent.iterations if quasi_newton else 1
+    same = per_epoch == 1 and descent.augmentation == Augmentation()
     for epoch in range(done, descent.epochs):
         rng = np.random.default_rng((seed, int(quantised), epoch))
         groups = batches(
-            fields, labels, batch=descent.batch, together=TOGETHER,
+            fields, labels, batch=batch, together=1 if quasi_newton else TOGETHER,
             augmentation=descent.augmentation, background=background, rng=rng,
         )  # fmt: skip
         seen = 0
         for x, y in groups:
-            with jax.enable_x64(dtype is np.float64):
-                state, loss = steps(state, x.astype(dtype), y)
-            seen += len(x)
-            if not np.isfinite(loss):
-                raise TrainingError(
-                    f"training diverged in epoch {epoch + 1}: the loss is {float(loss)}; lower the rate {descent.rate:g}"
-                )
-            if progress is not None:
-                progress(epoch + seen / per_epoch, float(loss))
+            if quasi_newton and not same:  # what was learnt of the curvature is of other samples
+                state = (state[0], chosen.init(state[0]))
+            for _ in range(iterations):
+                with jax.enable_x64(dtype is np.float64):
+                    state, mean = steps(state, x.astype(dtype), y)
+                seen += len(x)
+                if not np.isfinite(mean):
+                    raise TrainingError(
+                        f"training diverged in epoch {epoch + 1}: the loss is {float(mean)}; lower the rate {descent.rate:g}"
+                    )
+                if progress is not None:
+                    progress(epoch + seen / (per_epoch * iterations), float(mean))
         if checkpoint_path is not None:
             checkpoint.save(checkpoint_path, key, epoch + 1, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
     trained = {**fixed, **state[0]}
@@ -97,35 +104,30 @@ def accuracy(
     return float(np.mean(answers.argmax(axis=1) == labels))
 
 
-def _optimiser(descent: Descent, total: int) -> optax.GradientTransformation:
-    warm = max(1, round(descent.warmup * total))
-    schedule = optax.warmup_cosine_decay_schedule(0.0, descent.rate, warm, max(total, warm + 1))
-    kernels = lambda tensors: {name: name.endswith(".kernel") for name in tensors}  # noqa: E731
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=descent.decay, mask=kernels))
+def _batch(descent: Descent, samples: int) -> int:
+    """Samples a step, all of them where the descent says 0; above a chunk whole chunks."""
+    batch = descent.batch or samples
+    if not samples or batch > samples:
+        raise TrainingError(f"{samples} training samples do not fill one batch of {max(1, batch)}")
+    return batch if batch <= CHUNK else batch // CHUNK * CHUNK
 
 
 def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
-    """Adam on ``k`` batches in a row: x (k, channels, height, width, batch), y (k, batch)."""
+    """A step on each of ``k`` batches in a row: x (k, channels, height, width, batch), y (k, batch)."""
     formats = _formats(program)
 
     def step(state, batch):
         parameters, memory = state
-        loss, gradient = jax.value_and_grad(partial(_loss, program, descent, quantised, fixed))(parameters, *batch)
-        updates, memory = optimiser.update(gradient, memory, parameters)
+        objective = lambda tensors: loss(program, descent, quantised, fixed, tensors, *batch)  # noqa: E731
+        value, gradient = jax.value_and_grad(objective)(parameters)
+        updates, memory = optimiser.update(gradient, memory, parameters, value=value, grad=gradient, value_fn=objective)
         parameters = optax.apply_updates(parameters, updates)
         # Projected onto what the formats can hold, or the quantiser would saturate what training cannot see.
         parameters = {k: jnp.clip(v, *_span(formats[k])) for k, v in parameters.items()}
-        return (parameters, memory), loss
+        return (parameters, memory), value
 
     state, losses = jax.lax.scan(step, state, (x, y))
     return state, losses.mean()
-
-
-def _loss(program, descent, quantised, fixed, parameters, x, y):
-    answers = evolve(program, {**fixed, **parameters}, x, quantised=quantised).reshape(program.output.size, -1).T
-    logits = answers * 2.0**-program.output.q.frac
-    target = optax.smooth_labels(jax.nn.one_hot(y, program.output.size), descent.smoothing)
-    return optax.softmax_cross_entropy(logits, target).mean()
 
 
 def _formats(program: Program) -> dict[str, Q]:

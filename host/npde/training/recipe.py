@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import msgspec
 
 from npde.program import Program
@@ -26,11 +28,15 @@ class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     flip: bool = False
 
 
-class Descent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One phase of Adam with a cosine schedule to zero after a linear warm-up of ``warmup`` of all steps.
+Strategy = Literal["adam", "lbfgs"]
 
-    ``decay`` is decoupled weight decay on kernels (Loshchilov and Hutter 2019), ``smoothing`` the
-    share of the target spread evenly over all classes.
+
+class Descent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One phase of ``strategy``: Adam with a cosine schedule to zero after a linear warm-up of ``warmup`` of all steps, or L-BFGS.
+
+    ``batch`` samples make a step's objective, all of them if it is 0. L-BFGS takes ``iterations`` steps on each and has no
+    ``rate``: its line search finds one. ``decay`` is weight decay on kernels, ``smoothing`` the share of the target
+    spread evenly over all classes.
     """
 
     epochs: int
@@ -40,6 +46,8 @@ class Descent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     decay: float = 1e-4
     smoothing: float = 0.05
     augmentation: Augmentation = Augmentation()
+    strategy: Strategy = "adam"
+    iterations: int = 20
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,10 +69,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def __post_init__(self) -> None:
         for phase in (self.descent, self.finetune):
-            if phase.epochs < 0 or phase.batch < 1 or not phase.rate > 0:
+            if phase.epochs < 0 or phase.batch < 0 or phase.iterations < 1 or not phase.rate > 0:
                 raise TrainingError(
-                    f"recipe {self.name!r}: epochs, batch and rate must be positive, "
-                    f"not {phase.epochs}, {phase.batch} and {phase.rate}"
+                    f"recipe {self.name!r}: epochs, batch, iterations and rate must be positive, "
+                    f"not {phase.epochs}, {phase.batch}, {phase.iterations} and {phase.rate}"
                 )
 
         if not 0 <= self.validation <= 0.5:
@@ -73,6 +81,26 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def program(self, shape: tuple[int, int, int], classes: int) -> Program:
         """The program for samples of ``shape`` (height, width, channels)."""
         return self.architecture.program(shape, classes, self.name)
+
+    def by(self, strategy: str) -> Recipe:
+        """This recipe descending by ``strategy``: as it stands where it does already, else by L-BFGS on all samples of a small data
+        set and on large batches of a folder's; raises :class:`TrainingError` for a strategy there is not.
+        """
+        if strategy not in get_args(Strategy):
+            raise TrainingError(f"no strategy {strategy!r}; there are {', '.join(get_args(Strategy))}")
+        if self.descent.strategy == strategy:
+            return self
+        if strategy == "adam":
+            raise TrainingError(f"recipe {self.name!r} has no Adam to go back to")
+        many = self.data == FOLDER
+        phases = {
+            phase: msgspec.structs.replace(
+                getattr(self, phase), strategy=strategy, augmentation=Augmentation(), batch=8192 if many else 0,
+                epochs=2 if many and phase == "descent" else 1, iterations=10 if many else steps, decay=1e-4,
+            )
+            for phase, steps in (("descent", 200), ("finetune", 40))
+        }  # fmt: skip
+        return msgspec.structs.replace(self, **phases)
 
 
 RECIPES = {
