@@ -25,9 +25,9 @@ EQUATIONS = {
     "cnn": "u′ = φ(K∗u + b), free stencils: a convolutional network",
     "mlp": "u′ = φ(K u + b), full-size kernels: a multilayer perceptron",
     "mlp-fashion": "u′ = φ(K u + b), full-size kernels: a multilayer perceptron",
-    "rnn": "u_{t+1} = φ(K u_t + S s_t + b), the source s_t a row of the image: a recurrent network",
-    "rnn-fashion": "u_{t+1} = φ(K u_t + S s_t + b), the source s_t a row of the image: a recurrent network",
-    "rnn-oscillations": "u_{t+1} = φ(K u_t + S s_t + b), the source s_t a group of readings: a recurrent network",
+    "rnn": "uₜ₊₁ = φ(K uₜ + S sₜ + b), the source sₜ a row of the image: a recurrent network",
+    "rnn-fashion": "uₜ₊₁ = φ(K uₜ + S sₜ + b), the source sₜ a row of the image: a recurrent network",
+    "rnn-oscillations": "uₜ₊₁ = φ(K uₜ + S sₜ + b), the source sₜ a group of readings: a recurrent network",
     "helmholtz": "2ik A_z + ∇⊥²A + 2k²(Δn/n₀)A = 0, Δn trained plane by plane: light through a diffractive network",
     "helmholtz-fashion": "2ik A_z + ∇⊥²A + 2k²(Δn/n₀)A = 0, Δn trained plane by plane: light through a diffractive network",
     "schroedinger": "iψ_t = −½∇²ψ + Vψ, V trained: a wave scattered onto detectors",
@@ -91,7 +91,7 @@ def introduction(rows: Sequence[Classifier | Refused], clock: int) -> list[str]:
     shown = [row for row in rows if isinstance(row, Classifier)]
     compared, mismatches = sum(row.compared for row in shown), sum(row.mismatches for row in shown)
     heads = (
-        "data", "samples", "integers compared", "mismatches", "board accuracy", "golden accuracy, all test samples", "cycles per frame", "frames/s",
+        "data", "samples", "integers compared", "mismatches", "board accuracy", "golden accuracy", "cycles per frame", "frames/s",
         "multipliers", "busy",
     )  # fmt: skip
     cells = {
