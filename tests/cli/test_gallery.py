@@ -153,9 +153,10 @@ def test_a_folder_given_is_what_those_models_are_shown(npde_here, tmp_path):
     # Its weights leave no room on an HX8K, which is only asked once the data is there.
     ended = npde_here("gallery", "--board", "hx8k", "--only", "fashion", "--fashion", idx_folder(tmp_path / "large", 28), "-o", tmp_path, "--json")
     assert (ended.code, ended.json["do_not_fit"], ended.json["without_data"]) == (4, ["fashion"], [])
-    ended = npde_here("gallery", "--only", "fashion", "--fashion", idx_folder(tmp_path / "small", 8), "-o", tmp_path)
+    ended = npde_here("gallery", "--only", "fashion", "--fashion", idx_folder(tmp_path / "small", 8), "-o", tmp_path / "page")
     assert ended.code == 2
-    assert "takes samples of shape (batch, 28, 28, 1), not (2, 8, 8)" in ended.complaint()
+    assert "takes samples of shape (batch, 28, 28, 1), not (1, 8, 8)" in ended.complaint()
+    assert not (tmp_path / "page").exists()
 
 
 def test_a_name_of_both_an_equation_and_a_model_means_both(npde_here, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from npde.cli.exhibit import PARTS, classifier_exhibit, equation_exhibit
 from npde.cli.hardware import BoardName
@@ -47,15 +47,19 @@ def gallery(
     from npde_hdl import board as boards
 
     chosen = boards.get(board)
-    wanted = list(dict.fromkeys(only or (*CATALOGUE, *NAMES)))
-    for name in wanted:
+    for name in only or ():
         if name not in CATALOGUE and name not in NAMES:
             raise ProgramError(
                 f"there is no equation or model {name!r}; equations are {', '.join(CATALOGUE)}, models are {', '.join(NAMES)}"
             )
     # One name, schroedinger, is an equation's and a model's: both are meant.
-    equations, models = [name for name in wanted if name in CATALOGUE], [name for name in wanted if name in NAMES]
+    equations = [name for name in dict.fromkeys(only or CATALOGUE) if name in CATALOGUE]
+    models = [name for name in dict.fromkeys(only or NAMES) if name in NAMES]
     folder = None if fashion is None else load_data(fashion)
+    sets = {name: _data(name, folder) for name in models}
+    for name, data in sets.items():
+        if data is not None:
+            load_model(name).quantise_input(data.test_x[:1])  # samples of another shape are told of before minutes of simulation
     writable(output / "index.html")
     rows: list[Exhibit | Refused] = []
     classifiers: list[Classifier | Refused] = []
@@ -69,9 +73,8 @@ def gallery(
                 rows.append(Refused(name, find(name).equation, str(error)))
             done += PARTS
             tick(0, completed=done)
-        for name in models:
+        for name, data in sets.items():
             tick(0, description=f"{name}: simulator")
-            data = _data(name, folder)
             try:
                 classifiers.append(
                     Refused(name, EQUATIONS[name], f"{name} {NEEDS_FASHION}", NEEDS_FASHION)
@@ -140,7 +143,8 @@ def _equations(rows: list[Exhibit]) -> Table:
 
 
 def _classifiers(rows: list[Classifier]) -> Table:
-    table = Table("classifier", "mismatches", "board", "golden, all", "cycles", "frames/s", "busy")
+    # Heads in two lines leave the names room on a terminal of 80 columns.
+    table = Table(Column("classifier", no_wrap=True), "mis-\nmatches", "board", "golden,\nall", "cycles", "frames/s", "busy")
     for row in rows:
         table.add_row(
             row.name, f"{row.mismatches:,}", f"{row.accuracy:.2%}", f"{row.right / row.tested:.2%}", f"{row.plan['cycles per frame']:,}",

@@ -112,7 +112,7 @@ def introduction(rows: Sequence[Classifier | Refused], clock: int) -> list[str]:
 
 def section(row: Classifier | Refused, folder: Path) -> str:
     """The classifier's own part of the page, HTML; draws its picture in ``folder``."""
-    head = heading(_anchor(row), row.name, EQUATIONS[row.name])
+    head = heading(_anchor(row), f"{row.name}, a classifier", EQUATIONS[row.name])
     if isinstance(row, Refused):
         return f"{head}<p>{escape(row.sentence)}</p>"
     picture = f"{_anchor(row)}.png"

@@ -12,7 +12,7 @@ body { font: 15px/1.45 system-ui, sans-serif; max-width: 76rem; margin: 2rem aut
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin: 2.5rem 0 .3rem; border-top: 1px solid #ddd; padding-top: 1rem }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: .6rem 0 } th, td { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #e5e5e5 }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums } td.number { white-space: nowrap } th { vertical-align: bottom }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums } td.number, td:first-child { white-space: nowrap } th { vertical-align: bottom }
 img { max-width: 100%; display: block } .wrong { color: #b00020; font-weight: 600 } .equation { font-size: 1.05rem; color: #444 }
 """
 
