@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -17,6 +19,7 @@ from npde_hdl.readout.answer import Answer
 from npde_hdl.readout.pool import PoolStep
 from npde_hdl.readout.queue import Queue
 from npde_hdl.readout.refold import Refold
+from npde_hdl.stencil.defect import Defect
 from npde_hdl.stencil.recurrent import RecurrentStep
 from npde_hdl.stencil.step import StencilStep
 
@@ -30,6 +33,8 @@ class Pipeline(wiring.Component):
         What to build.
     simulation : bool
         Use plain multipliers and memories instead of the device's cells.
+    defects : Sequence[Defect]
+        What is wrong with its weighted steps on purpose.
 
     Members
     -------
@@ -41,8 +46,8 @@ class Pipeline(wiring.Component):
         The weights; whoever selects it must hold the pipeline in reset.
     """
 
-    def __init__(self, plan: Plan, *, simulation: bool = False):
-        self.plan, self.simulation = plan, simulation
+    def __init__(self, plan: Plan, *, simulation: bool = False, defects: Sequence[Defect] = ()):
+        self.plan, self.simulation, self.defects = plan, simulation, tuple(defects)
         super().__init__(
             {
                 "samples": In(stream.Signature(8)),
@@ -99,11 +104,13 @@ class Pipeline(wiring.Component):
 
     def _weighted(self, step):
         """The component of a stencil, dense or recurrent step."""
+        region = self.plan.weighted.index(step)
         settings = {
-            "region": self.plan.weighted.index(step),
+            "region": region,
             "multiplier": "generic" if self.simulation else step.multiplier,
             "memory": "generic" if self.simulation else step.memory,
             "far": step.multiplier in FAR,
+            "defects": [defect for defect in self.defects if defect.region == region],
             "bus_width": self.plan.bus_width,
         }
         if isinstance(step, FedBackStep):

@@ -1,16 +1,18 @@
 """The whole board: link, pipeline and weights, between two serial pins."""
 
+from collections.abc import Sequence
+
 from amaranth.back import verilog
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from npde.link.protocol import FRAME_BYTES, Info, answer_bytes
-from npde.program import Program
 from npde_hdl import board as boards
 from npde_hdl.link.endpoint import Link
 from npde_hdl.pipeline import Pipeline
-from npde_hdl.plan import Plan, plan_for
+from npde_hdl.plan import Plan
+from npde_hdl.stencil.defect import Defect
 
 RING_BYTES = {"ice40": (1024, 512), "ecp5": (2048, 2048)}
 """Bytes of requests and of answers held, by family: whole block RAMs."""
@@ -25,6 +27,8 @@ class SoC(wiring.Component):
         What to build.
     simulation : bool
         Use plain multipliers and memories instead of the device's cells.
+    defects : Sequence[Defect]
+        What is wrong with its weighted steps on purpose.
 
     Members
     -------
@@ -35,9 +39,9 @@ class SoC(wiring.Component):
     rx: In(1, init=1)
     tx: Out(1, init=1)
 
-    def __init__(self, plan: Plan, *, simulation: bool = False):
+    def __init__(self, plan: Plan, *, simulation: bool = False, defects: Sequence[Defect] = ()):
         super().__init__()
-        self.plan, self.simulation = plan, simulation
+        self.plan, self.simulation, self.defects = plan, simulation, tuple(defects)
 
     @property
     def info(self) -> Info:
@@ -67,7 +71,7 @@ class SoC(wiring.Component):
             config_width=self.plan.bus_width,
         )
         flush = Signal()
-        pipeline = Pipeline(self.plan, simulation=self.simulation)
+        pipeline = Pipeline(self.plan, simulation=self.simulation, defects=self.defects)
         m.submodules.pipeline = ResetInserter(flush)(pipeline)
         connect(m, link.samples, pipeline.samples)
         connect(m, pipeline.answers, link.answers)
@@ -76,13 +80,7 @@ class SoC(wiring.Component):
         return m
 
 
-def verilog_for(program: Program, board_name: str, *, baud: int | None = None) -> tuple[str, int]:
-    """The SoC for ``program`` on a board as simulation Verilog (module ``top``: clk, rx, tx) and its clock in hertz."""
-    plan = plan_for(program, boards.get(board_name), baud=baud)
-    return verilog_of(plan), plan.clock
-
-
-def verilog_of(plan: Plan) -> str:
+def verilog_of(plan: Plan, defects: Sequence[Defect] = ()) -> str:
     """The SoC of a plan as simulation Verilog, with the flat ports ``clk``, ``rst``, ``rx`` and ``tx``."""
-    soc = SoC(plan, simulation=True)
+    soc = SoC(plan, simulation=True, defects=defects)
     return verilog.convert(soc, name="top", ports=[soc.rx, soc.tx], emit_src=False, strip_internal_attrs=True)

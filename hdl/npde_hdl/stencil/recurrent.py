@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -10,6 +12,7 @@ from npde.link.packing import Packing
 from npde_hdl.config import ConfigBus
 from npde_hdl.readout.queue import Queue
 from npde_hdl.readout.refold import Refold
+from npde_hdl.stencil.defect import Defect
 from npde_hdl.stencil.lanes import latency_of
 from npde_hdl.stencil.line_buffer import LineBuffer
 from npde_hdl.stencil.step import StencilStep, reaction_lanes
@@ -33,7 +36,7 @@ class RecurrentStep(wiring.Component):
         divide both.
     rows : int
         Time steps of a frame.
-    region, multiplier, memory, far, bus_width
+    region, multiplier, memory, far, defects, bus_width
         As of :class:`~npde_hdl.stencil.step.StencilStep`.
 
     Members
@@ -47,13 +50,13 @@ class RecurrentStep(wiring.Component):
     """
 
     def __init__(self, packing: Packing, rows: int, *, region: int = 0, multiplier: str = "generic", memory: str = "generic",
-                 far: bool = False, bus_width: int | None = None):  # fmt: skip
+                 far: bool = False, defects: Sequence[Defect] = (), bus_width: int | None = None):  # fmt: skip
         simd, state = packing.fold.simd, packing.stencil.out_channels
         if state % simd or packing.grid.channels <= state:
             raise ValueError(f"{simd} input lanes do not divide {packing.grid.channels - state} sources and {state} states")
         self.packing, self.rows = packing, rows
         self.step = StencilStep(
-            packing, region=region, cells=CELLS, multiplier=multiplier, memory=memory, far=far, bus_width=bus_width
+            packing, region=region, cells=CELLS, multiplier=multiplier, memory=memory, far=far, defects=defects, bus_width=bus_width
         )
         bits = packing.grid.q.width
         super().__init__(

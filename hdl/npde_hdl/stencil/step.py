@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.link.packing import Packing
 from npde_hdl.config import ConfigBus
+from npde_hdl.stencil.defect import Defect, spoilt
 from npde_hdl.stencil.lanes import Lanes
 from npde_hdl.stencil.line_buffer import LineBuffer
 from npde_hdl.stencil.reaction import Reaction
@@ -30,6 +33,8 @@ class StencilStep(wiring.Component):
         :class:`~npde_hdl.primitive.spram.SinglePortMemory`.
     far : bool
         Whether the multipliers lie far from the memories; see :class:`~npde_hdl.stencil.lanes.Lanes`.
+    defects : Sequence[Defect]
+        What is wrong with it on purpose.
     bus_width : int
         Width of the configuration bus.
 
@@ -52,10 +57,11 @@ class StencilStep(wiring.Component):
         multiplier: str = "generic",
         memory: str = "generic",
         far: bool = False,
+        defects: Sequence[Defect] = (),
         bus_width: int | None = None,
     ):
         self.packing, self.region, self.multiplier, self.memory = packing, region, multiplier, memory
-        self.cells, self.far = cells, far
+        self.cells, self.far, self.defects = cells, far, tuple(defects)
         self.bus_width = bus_width or packing.width
         out = packing.stencil.out.width
         super().__init__(
@@ -92,7 +98,7 @@ class StencilStep(wiring.Component):
             weights.address.eq(rows.weight_address),
             lanes.beat.eq(rows.beat),
             lanes.valid.eq(rows.valid),
-            lanes.word.eq(weights.word),
+            lanes.word.eq(spoilt(weights.word, rows.beat.bias, packing, self.defects)),
             reaction.load.eq(lanes.done),
             reaction.sums.eq(lanes.sums),
             reaction.centre.eq(lanes.centre),

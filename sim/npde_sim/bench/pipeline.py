@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from npde_hdl.config import READ_LATENCY
 from npde_hdl.pipeline import Pipeline
 from npde_hdl.plan import Plan
 from npde_hdl.plan.plan import EvolvedStep, FedBackStep, WeightedStep
+from npde_hdl.stencil.defect import Defect
 from npde_hdl.stencil.step import reaction_lanes
 from npde_sim.bench.bench import Bench
 from npde_sim.bench.lanes import BYTES, Lanes
@@ -25,8 +27,8 @@ from npde_sim.bench.scoreboard import Expectation, Mismatch
 class Held(wiring.Component):
     """A pipeline that is in reset while its weights are written, as the link keeps it."""
 
-    def __init__(self, plan: Plan, *, simulation: bool = True):
-        self.pipeline = Pipeline(plan, simulation=simulation)
+    def __init__(self, plan: Plan, *, simulation: bool = True, defects: Sequence[Defect] = ()):
+        self.pipeline = Pipeline(plan, simulation=simulation, defects=defects)
         super().__init__(dict(self.pipeline.signature.members.items()))
 
     def elaborate(self, platform):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from npde.program import Program
 from npde_hdl import board as boards
 from npde_hdl.plan import Plan, plan_for
 from npde_hdl.soc import verilog_of
+from npde_hdl.stencil.defect import Defect
 from npde_sim import verilator
 
 FLAGS = (
@@ -29,11 +31,15 @@ class VirtualBoard:
 
     With a ``waveform`` it can :meth:`trace` into that file, and is slower. Raises :class:`BuildError`
     when the simulator cannot be built or does not start.
+
+    ``defects`` are what is wrong with it on purpose; it knows nothing of them.
     """
 
-    def __init__(self, program: Program, board: str = "icebreaker", *, waveform: Path | None = None):
+    def __init__(
+        self, program: Program, board: str = "icebreaker", *, waveform: Path | None = None, defects: Sequence[Defect] = ()
+    ):
         self.plan: Plan = plan_for(program, boards.get(board))
-        binary = build(self.plan, waves=waveform is not None)
+        binary = build(self.plan, waves=waveform is not None, defects=defects)
         arguments = [str(self.plan.clock), *([str(waveform)] if waveform else [])]
         self.process = subprocess.Popen(
             [binary, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -60,9 +66,9 @@ class VirtualBoard:
             self.stop()
 
 
-def build(plan: Plan, *, waves: bool = False) -> Path:
+def build(plan: Plan, *, waves: bool = False, defects: Sequence[Defect] = ()) -> Path:
     """The simulator's executable for ``plan``, from the cache if it was built before."""
-    verilog = verilog_of(plan)
+    verilog = verilog_of(plan, defects)
     harness = resources.files("npde_sim.virtual").joinpath("harness.cpp").read_text()
     flags = (*FLAGS, "--trace") if waves else FLAGS
     key = hashlib.sha256((verilog + harness + repr(flags)).encode()).hexdigest()[:24]
