@@ -51,7 +51,7 @@ class Gram:
                 f"{self.width} values and {self.cross.shape[1]} targets"
             )
         for what, array in (("samples", rows), ("targets", y)):
-            if not np.isfinite(array).all():
+            if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
                 at = np.flatnonzero(~np.isfinite(array).all(axis=1))[0]
                 raise TrainingError(f"{what} hold NaN or infinite values, first in row {self.count + at}: they must be finite")
         for h, t in _exact_chunks(rows, y):

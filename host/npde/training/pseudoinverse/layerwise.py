@@ -36,11 +36,11 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The settings tried, one after another for one at a time, solved on ``samples`` of the training samples and
     judged by ``held`` of those held out."""
 
-    gains: tuple[float, ...] = (0.5, 1.0)
+    gains: tuple[float, ...] = (0.5, 0.25, 1.0)
     thresholds: tuple[float, ...] = (0.3, 1.0)
-    ridges: tuple[float, ...] = (1.0, 0.1, 0.01)
-    samples: int = 4000
-    held: int = 3000
+    ridges: tuple[float, ...] = (1.0, 10.0, 0.1, 0.01)
+    samples: int = 3000
+    held: int = 2000
 
     def __post_init__(self) -> None:
         for name, least in (("gains", "above 0"), ("thresholds", "0 or more"), ("ridges", "0 or more")):
@@ -129,18 +129,17 @@ def learn(
         return readout.accuracy
 
     settings = search.start()
-    best = told(_network(program, strategy, few, settings, recipe.seed, quick=True)[1])
+    weights, readout = _network(program, strategy, few, settings, recipe.seed, quick=True)
+    best = told(readout)
     for name, value in search.variants(strategy):
         other = msgspec.structs.replace(settings, **{name: value})
-        share = told(_network(program, strategy, few, other, recipe.seed, quick=True)[1])
-        if share > best:
-            settings, best = other, share
+        found, readout = _network(program, strategy, few, other, recipe.seed, quick=True)
+        if told(readout) > best:
+            settings, weights, best = other, found, readout.accuracy
+    _ranks(program, weights, samples, search)  # refused before the long solution, not after
     weights, readout = _network(program, strategy, samples, settings, recipe.seed)
     told(readout)
-    ranks = []
-    for index in weights:
-        enough = max(search.samples, 4 * program.kernel_shapes()[index][0])
-        ranks.append(check_rank(program, index, weights, samples.fewer(enough, 1).shown))
+    ranks = _ranks(program, weights, samples, search)
 
     tensors = {}
     for index, parts in program.tensors().items():
@@ -185,6 +184,12 @@ def _network(
     seen = np.concatenate([hidden(program, last, weights, block).astype(np.int32) for block in blocks(samples.held)])
     tries = {"ridges": FEW_RIDGES, "overshoots": FEW_OVERSHOOTS} if quick else {}
     return weights, solve(gram, step, grid, seen, samples.held_labels, **tries)
+
+
+def _ranks(program: Program, weights: dict[int, Weights], samples: _Samples, search: Search) -> list[int]:
+    """Each hidden layer's rank, on enough samples to tell; :func:`check_rank` raises where it is too low."""
+    enough = {index: max(search.samples, 4 * program.kernel_shapes()[index][0]) for index in weights}
+    return [check_rank(program, index, weights, samples.fewer(enough[index], 1).shown) for index in weights]
 
 
 def _with_validation(recipe: Recipe) -> Recipe:

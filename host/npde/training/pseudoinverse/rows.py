@@ -17,7 +17,7 @@ Integers = NDArray[np.integer]
 BLOCK = 1024
 """Frames computed at a time."""
 
-MOST_ROWS = 1 << 18
+MOST_ROWS = 1 << 16
 """Patches that a layer's statistics are taken over; beyond, frames are left out evenly."""
 
 
