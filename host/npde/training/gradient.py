@@ -114,7 +114,7 @@ def _batch(descent: Descent, samples: int) -> int:
 
 def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
     """A step on each of ``k`` batches in a row: x (k, channels, height, width, batch), y (k, batch)."""
-    formats = _formats(program)
+    held = formats(program)
 
     def step(state, batch):
         parameters, memory = state
@@ -123,16 +123,18 @@ def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
         updates, memory = optimiser.update(gradient, memory, parameters, value=value, grad=gradient, value_fn=objective)
         parameters = optax.apply_updates(parameters, updates)
         # Projected onto what the formats can hold, or the quantiser would saturate what training cannot see.
-        parameters = {k: jnp.clip(v, *_span(formats[k])) for k, v in parameters.items()}
+        parameters = {k: jnp.clip(v, *span(held[k])) for k, v in parameters.items()}
         return (parameters, memory), value
 
     state, losses = jax.lax.scan(step, state, (x, y))
     return state, losses.mean()
 
 
-def _formats(program: Program) -> dict[str, Q]:
+def formats(program: Program) -> dict[str, Q]:
+    """The format of each of a program's parameters, ``"{index}.{part}"``."""
     return {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
 
 
-def _span(q: Q) -> tuple[float, float]:
+def span(q: Q) -> tuple[float, float]:
+    """The least and the greatest real a format holds."""
     return float(q.low * q.step), float(q.high * q.step)
