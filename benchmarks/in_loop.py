@@ -52,7 +52,7 @@ def main(steps: str = "60", seeds: str = "3") -> None:
             before = _accuracy(board, model, data)
             alone, looped = [], []
             for seed in range(int(seeds)):
-                tuned = fine_tune(Host(), model, data, steps=int(steps), batch=BATCH, seed=seed)  # type: ignore[arg-type]
+                tuned = fine_tune(Host(), model, data, steps=int(steps), batch=BATCH, seed=seed)
                 alone.append(_accuracy(board, tuned, data))
                 tuned = fine_tune(board, model, data, steps=int(steps), batch=BATCH, seed=seed)
                 looped.append(_accuracy(board, tuned, data))

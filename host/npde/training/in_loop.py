@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ import optax
 from numpy.typing import NDArray
 
 from npde.data import Dataset
-from npde.link.board import Board
+from npde.golden import Answer
 from npde.model import Model
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, precision
@@ -28,8 +29,18 @@ Progress = Callable[[int, float], object]
 """Told the steps done and the loss of the last, on the board's outputs."""
 
 
+class Loop(Protocol):
+    """What answers in the loop: a :class:`npde.link.board.Board`, or what stands for one."""
+
+    def load(self, model: Model) -> None:
+        """From now on its answers."""
+
+    def infer(self, raw: NDArray) -> Answer:
+        """Of raw samples (batch, height, width[, channels])."""
+
+
 def fine_tune(
-    board: Board,
+    board: Loop,
     model: Model,
     data: Dataset,
     *,
@@ -114,7 +125,7 @@ def _model(model: Model, *parts: Mapping[str, jax.Array]) -> Model:
     return Model(model.program, rounded(model.program, real), model.preprocess, model.notes)
 
 
-def _share(board: Board, model: Model, data: Dataset, chosen: NDArray[np.int64]) -> float:
+def _share(board: Loop, model: Model, data: Dataset, chosen: NDArray[np.int64]) -> float:
     board.load(model)
     label = board.infer(data.train_x[chosen]).label
     if label is None:
