@@ -65,6 +65,28 @@ def test_an_independent_unitary_propagator_finds_the_same_fidelity(converter):
     assert fidelity(psi, X * gaussian(4)) == pytest.approx(converter.after, abs=0.03)
 
 
+def test_half_the_step_brings_the_wave_nearer_to_the_unitary_propagator(converter):
+    """The same plates in twice as many steps."""
+    exact = propagated(0.9 * gaussian(4), BENCH, converter.index)
+    errors = []
+    for finer in (1, 2, 4):
+        bench = Bench(
+            k=2.0, dz=0.5 / finer, steps=26 * finer, plates=[finer * plate for plate in BENCH.plates], thick=6 * finer, limit=0.3
+        )
+        equation = bench.discretised(converter.index)
+        end = equation.reference.run(staggered(equation, (0.9 * gaussian(4))[None]), bench.steps)
+        errors.append(np.abs(level(end, bench)[0] - exact).max())
+    assert errors[0] > 1.8 * errors[1] > 3.2 * errors[2] > 0
+
+
+def test_smooth_plates_cost_little(converter):
+    smooth = convert(0.9 * gaussian(4), X * gaussian(4), BENCH, iterations=50, smooth=1.0)
+    jumps = [np.abs(np.diff(found.index, axis=2)).mean() for found in (converter, smooth)]
+    assert jumps[1] < 0.8 * jumps[0]
+    assert smooth.after > 0.9
+    assert smooth.history[-1] < smooth.after  # it pays for what is rough
+
+
 def test_golden_integers_convert_the_mode_as_well(converter):
     equation = converter.equation
     start = staggered(equation, (0.9 * gaussian(4))[None])
@@ -105,6 +127,7 @@ def test_one_plate_focuses_as_a_lens_does():
         ({"target": np.ones((3, CELLS))}, r"the beam has \(14, 14\) cells, the target \(3, 14\)"),
         ({"beam": np.ones(3)}, r"a beam has the shape \(height, width\), not \(3,\)"),
         ({"start": np.full((3, CELLS, CELLS), 0.4)}, r"a starting index has the shape \(3, 14, 14\) and lies inside ±0.3"),
+        ({"smooth": -1.0}, "a smoothing weight is zero or more, not -1.0"),
         ({"start": np.zeros((2, CELLS, CELLS))}, r"a starting index has the shape \(3, 14, 14\)"),
     ],
 )
@@ -168,8 +191,9 @@ def test_the_gradient_of_a_classifier_is_that_of_jax(name):
             return -jax.nn.log_softmax(logits)[jnp.arange(5), labels].mean()
 
         wanted, slope = jax.jit(jax.value_and_grad(theirs), compiler_options={"xla_backend_optimization_level": 0})(jnp.asarray(tensors["1.maps"]))
+        wanted, slope = float(wanted), np.asarray(slope)
     told, ours = loss(program, tensors, x / 128, labels)
-    assert told == pytest.approx(float(wanted), rel=1e-12)
+    assert told == pytest.approx(wanted, rel=1e-12)
     assert np.abs(ours - slope).max() < 1e-10 * np.abs(slope).max()
 
 

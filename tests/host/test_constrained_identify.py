@@ -12,10 +12,11 @@ from npde import golden
 from npde.equation import reaction, transport, waves
 from npde.equation.general import Discretised, discretise
 from npde.errors import ProgramError
-from npde.training.constrained.identify import identify, roughness
+from npde.training.constrained.identify import identify
 from npde.training.constrained.integers import as_integers
 from npde.training.constrained.observations import Observations
 from npde.training.constrained.parametrise import Interval, Layout, Unknown, stable_intervals
+from npde.training.constrained.roughness import roughness
 from npde.training.errors import TrainingError
 
 HEAT = "u_t = div(D*grad(u))"

@@ -1,15 +1,16 @@
 """Design in the paraxial Helmholtz equation: index plates that bring a beam onto a target, by the discrete adjoint.
 
-    max_n η(A_T)       subject to 2ik·A_z + ∇⊥²A + 2k²·n·A = 0,   n = Δn/n₀ inside ±limit on the plates, 0 elsewhere
+    max_n η(A_T) - α/(2·cells·plates) Σ |∇n/limit|²       subject to       2ik·A_z + ∇⊥²A + 2k²·n·A = 0
 
-η is either the overlap with a mode t, |<t, A>|²/(<t, t><A, A>), or the share of the power <A, A> within a region: never
+with n = Δn/n₀ inside ±limit on the plates and 0 elsewhere. η is either the overlap with a mode t, |<t, A>|²/(<t, t><A, A>), or the share of the power <A, A> within a region: never
 above one. The index is ``limit``·(2σ(z) - 1) of free real numbers z, so that no descent leaves ±limit, and ``limit`` itself
 must leave the leapfrog stable: dz·(4/(k·h²) + k·limit) ≤ 2 on a plane, or the discretiser refuses it.
 
 The leapfrog's imaginary part runs half a step ahead: before the first plate it is sent there, behind the last brought back by half
 a vacuum step, im - dz/2·im_z, so that η is that of one moment, to O(dz²). What the leapfrog conserves is Visscher's norm for an index
-that does not change with z: where it does, by much phase a step (k·limit·dz), power is gained or lost. Plates a few steps
-thick and a phase of a few tenths keep that to per cents; ``power`` tells it. Sources: C. M. Lalau-Keraly et al., Optics Express 21, 2013, 21693 (adjoint design); N. K. Fontaine et al.,
+that does not change with z: where it does, power is gained or lost, most by sharp waves and by much phase a step. ``power`` tells
+how much; thick plates lose less, and half of dz about half as much. α is for plates that can be made.
+Sources: C. M. Lalau-Keraly et al., Optics Express 21, 2013, 21693 (adjoint design); N. K. Fontaine et al.,
 Nature Communications 10, 2019, 1865 (mode conversion by several planes).
 """
 
@@ -29,6 +30,7 @@ from npde.equation.waves import paraxial, staggered
 from npde.training.constrained.adjoint import Sums, gradient, transposed_step
 from npde.training.constrained.forward import Coefficients, Real, Stepper, inward, of_reference
 from npde.training.constrained.parametrise import Interval
+from npde.training.constrained.roughness import roughness
 from npde.training.errors import TrainingError
 
 Wave = NDArray[np.complex128]
@@ -91,7 +93,7 @@ class Designed:
     """What was found.
 
     ``index`` is (plates, height, width); η is ``before`` without a plate and ``after`` with them; ``power`` arrives of 1 that set
-    out; ``history`` is η after each iteration, ``equation`` the bench with its plates, its model of integers included.
+    out; ``history`` is what is maximised after each iteration, ``equation`` the bench with its plates, its model of integers included.
     """
 
     index: Real
@@ -103,11 +105,12 @@ class Designed:
 
 
 def convert(
-    beam: ArrayLike, target: ArrayLike, bench: Bench, *, iterations: int = 100, start: ArrayLike | None = None, **options: Any
-) -> Designed:
+    beam: ArrayLike, target: ArrayLike, bench: Bench, *, smooth: float = 0.0, iterations: int = 100,
+    start: ArrayLike | None = None, **options: Any,
+) -> Designed:  # fmt: skip
     """Plates that turn the complex ``beam`` (height, width) into the mode ``target``, of any norm and phase.
 
-    A target that is a Gaussian spot makes them a lens. ``start`` is an index to begin with, by default small and random (flat plates are
+    A target that is a Gaussian spot makes them a lens. ``smooth`` is α; ``start`` is an index to begin with, by default small and random (flat plates are
     often a saddle, as between modes of different symmetry); ``options`` are
     :func:`npde.equation.waves.paraxial`'s; ``largest`` is by default what the fields reach on their way. Raises :class:`TrainingError` for waves that do not fit each other or are
     not finite or dark, and :class:`npde.errors.ProgramError` for a bench that is unstable.
@@ -121,12 +124,13 @@ def convert(
         amplitude = np.vdot(mode, psi)
         return float(abs(amplitude) ** 2), 2 * amplitude * mode
 
-    return _design(wave, bench, overlap, iterations, start, options)
+    return _design(wave, bench, overlap, smooth, iterations, start, options)
 
 
 def focus(
-    beam: ArrayLike, region: ArrayLike, bench: Bench, *, iterations: int = 100, start: ArrayLike | None = None, **options: Any
-) -> Designed:
+    beam: ArrayLike, region: ArrayLike, bench: Bench, *, smooth: float = 0.0, iterations: int = 100,
+    start: ArrayLike | None = None, **options: Any,
+) -> Designed:  # fmt: skip
     """Plates that bring as much of the power of ``beam`` as they can into ``region`` (height, width) of truth values; else like :func:`convert`."""
     wave, where = _wave(beam, "beam"), np.asarray(region, bool)
     if wave.shape != where.shape or not where.any():
@@ -136,7 +140,7 @@ def focus(
         inside = np.where(where, psi, 0)
         return float((np.abs(inside) ** 2).sum()), 2 * inside
 
-    return _design(wave, bench, power, iterations, start, options)
+    return _design(wave, bench, power, smooth, iterations, start, options)
 
 
 def level(state: Real, bench: Bench) -> Wave:
@@ -145,7 +149,8 @@ def level(state: Real, bench: Bench) -> Wave:
 
 
 def _design(
-    beam: Wave, bench: Bench, merit: Callable[[Wave], tuple[float, Wave]], iterations: int, start: ArrayLike | None, options: dict[str, Any]
+    beam: Wave, bench: Bench, merit: Callable[[Wave], tuple[float, Wave]], smooth: float, iterations: int,
+    start: ArrayLike | None, options: dict[str, Any],
 ) -> Designed:  # fmt: skip
     shape = (len(bench.plates), *beam.shape)
     ends = np.broadcast_to(np.array([-1.0, 1.0])[np.arange(beam.size).reshape(beam.shape) % 2], shape)
@@ -153,7 +158,7 @@ def _design(
     scheme, fixed = of_reference(bounds.reference, beam.shape, 2)
     interval = Interval(-bench.limit, bench.limit)
     vacuum = _half(bench, beam.shape)
-    arrived = [0.0]
+    arrived, reached = [0.0], [0.0]  # what the last run brought: power, and η
     setting_out = staggered(bench.discretised(np.zeros(shape), **options), beam[None])
 
     def objective(time: int, state: Real) -> tuple[float, Real] | None:
@@ -165,23 +170,35 @@ def _design(
         return -told / power, _level_transposed(-slope / power + psi * (2 * told / power**2), vacuum, state)
 
     def judged(z: Real) -> tuple[float, Real]:
-        maps = bench.spread(interval.value(z.reshape(shape)))[..., None]
+        index = interval.value(z.reshape(shape))
+        maps = bench.spread(index)[..., None]
         told = gradient(scheme, Coefficients(fixed.kernel, fixed.bias, maps), setting_out, bench.steps, objective)
-        return told.value, (interval.slope(z.reshape(shape)) * bench.gather(told.maps[..., 0])).ravel()
+        total, slope = told.value, bench.gather(told.maps[..., 0])
+        for plate, its_slope in zip(index, slope, strict=True):
+            rough = roughness(plate / bench.limit, bench.h, bench.boundary == "periodic")
+            total += smooth / len(index) * rough[0]
+            its_slope += smooth / len(index) / bench.limit * rough[1]
+        reached[0] = -told.value
+        return total, (interval.slope(z.reshape(shape)) * slope).ravel()
 
+    if not (np.isfinite(smooth) and smooth >= 0):
+        raise TrainingError(f"a smoothing weight is zero or more, not {smooth}")
     drawn = np.random.default_rng(0).uniform(-SPREAD, SPREAD, shape) * bench.limit
     begin = drawn if start is None else np.asarray(start, np.float64)
     if begin.shape != shape or not np.isfinite(begin).all() or np.abs(begin).max() >= bench.limit:
         raise TrainingError(f"a starting index has the shape {shape} and lies inside ±{bench.limit:g}")
-    before = -judged(np.zeros(begin.size))[0]
-    history = [-judged(interval.inverse(begin).ravel())[0]]
+    begin = interval.inverse(begin).ravel()
+    judged(np.zeros(begin.size))
+    before = reached[0]
+    history = [-judged(begin)[0]]
     found = minimize(
-        judged, interval.inverse(begin).ravel(), jac=True, method="L-BFGS-B",
+        judged, begin, jac=True, method="L-BFGS-B",
         options={"maxiter": iterations, "maxfun": 2 * iterations + 20, "ftol": 1e-10, "gtol": 1e-10, "maxcor": 20},
         callback=lambda intermediate_result: history.append(-float(intermediate_result.fun)),
     )  # fmt: skip
     index = interval.value(found.x.reshape(shape))
-    after, power = -judged(found.x)[0], arrived[0] / float((np.abs(beam) ** 2).sum())
+    judged(found.x)
+    after, power = reached[0], arrived[0] / float((np.abs(beam) ** 2).sum())
     ideal = bench.discretised(index, **options)
     if "largest" not in options:
         ideal = bench.discretised(index, **options, largest=HEADROOM * _peak(ideal, setting_out, bench.steps))

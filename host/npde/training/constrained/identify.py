@@ -25,6 +25,7 @@ from npde.training.constrained.adjoint import gradient
 from npde.training.constrained.forward import Coefficients, Real, Scheme, of_reference
 from npde.training.constrained.observations import Observations
 from npde.training.constrained.parametrise import Extremes, Interval, Layout, Unknown, stable_intervals
+from npde.training.constrained.roughness import roughness
 from npde.training.errors import TrainingError
 
 COARSEST = 1e4
@@ -96,21 +97,6 @@ def identify(
     return Identified(
         values, dict(problem.layout.intervals), residual, weight, tuple(history), problem.runs, problem.with_values(values)
     )
-
-
-def roughness(field: Real, h: float, periodic: bool) -> tuple[float, Real]:
-    """``1/(2·cells)·Σ |∇field|²`` by differences between neighbouring cells, across the edge where ``periodic``, and its derivative."""
-    slope, total = np.zeros_like(field), 0.0
-    for axis in (0, 1):
-        cells = field.shape[axis]
-        if cells == 1:
-            continue
-        step = (np.roll(field, -1, axis) - field) / h
-        if not periodic:
-            np.moveaxis(step, axis, 0)[-1] = 0
-        total += float((step**2).sum()) / (2 * field.size)
-        slope += (np.roll(step, 1, axis) - step) / (h * field.size)
-    return total, slope
 
 
 class _Problem:
