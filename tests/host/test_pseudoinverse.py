@@ -307,6 +307,10 @@ def test_more_hidden_values_than_the_rank_supports_are_refused(digits):
     linear = recipe_of(Perceptron(hidden=(70,), phi="clip", field_bits=12))
     with pytest.raises(TrainingError, match=r"70 hidden values asked for, but on the training samples their outputs have rank \d\d "):
         learn(linear, digits, "random", search=Search(gains=(0.1,), thresholds=(0.1,), ridges=(1.0,)))
+    # Where one swing saturates, φ bends and the rank rises: that setting is taken, the linear one passed over.
+    bent = learn(linear, digits, "random", search=Search(gains=(0.1, 2.0), thresholds=(0.1,)), test=False)
+    assert "gain 2" in bent.notes["settings"]
+    assert bent.notes["ranks"] == "70 of 70"
 
 
 def test_wrong_numbers_are_named():

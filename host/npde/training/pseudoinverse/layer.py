@@ -65,20 +65,24 @@ def learn_layer(
     return weights
 
 
-def check_rank(program: Program, index: int, weights: Mapping[int, Weights], fields: Integers) -> int:
-    """The rank of step ``index``'s outputs on ``fields``, over rounding; raises :class:`TrainingError` when some say nothing new.
+def output_rank(program: Program, index: int, weights: Mapping[int, Weights], fields: Integers) -> int:
+    """The rank of step ``index``'s outputs on ``fields``, over rounding."""
+    step, grid, _ = _weighted(program, index)
+    return _output_sums(program, index, weights, weights[index], spread(fields, _cells(step, grid))).rank(noise=ROUNDING)
+
+
+def check_rank(program: Program, index: int, weights: Mapping[int, Weights], fields: Integers) -> None:
+    """Raises :class:`TrainingError` when some hidden values of step ``index`` say nothing that others do not.
 
     Guo and Lyu's own criterion, H⁺H = 1: a lower rank means hidden values that cost weights and tell nothing.
     """
-    step, grid, where = _weighted(program, index)
-    sums = _output_sums(program, index, weights, weights[index], spread(fields, _cells(step, grid)))
-    rank = sums.rank(noise=ROUNDING)
+    step, _, where = _weighted(program, index)
+    rank = output_rank(program, index, weights, fields)
     if rank < step.out_channels:
         raise TrainingError(
             f"{where}: {step.out_channels} hidden values asked for, but on the training samples their outputs have "
             f"rank {rank} in {step.out}; ask for at most {rank}, or for finer weights and fields"
         )
-    return rank
 
 
 def input_sums(program: Program, index: int, before: Mapping[int, Weights], fields: Integers) -> Gram:

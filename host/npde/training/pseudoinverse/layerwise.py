@@ -20,7 +20,7 @@ from npde.training.network import Perceptron
 from npde.training.parameters import FloatModel
 from npde.training.pseudoinverse import real
 from npde.training.pseudoinverse.gram import Gram, one_hot
-from npde.training.pseudoinverse.layer import Settings, Strategy, check_rank, learn_layer
+from npde.training.pseudoinverse.layer import Settings, Strategy, check_rank, learn_layer, output_rank
 from npde.training.pseudoinverse.readout import FEW_OVERSHOOTS, FEW_RIDGES, Readout, solve
 from npde.training.pseudoinverse.rows import Integers, blocks, hidden
 from npde.training.pseudoinverse.width import sized
@@ -33,14 +33,16 @@ VALIDATION = 0.1
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The settings tried, one after another for one at a time, solved on ``samples`` of the training samples and
-    judged by ``held`` of those held out."""
+    """The settings tried, one after another for one at a time, those of too little rank passed over.
+
+    Each is solved on ``samples`` of the training samples and judged by ``held`` of those held out.
+    """
 
     gains: tuple[float, ...] = (0.5, 0.25, 1.0)
     thresholds: tuple[float, ...] = (0.3, 1.0)
     ridges: tuple[float, ...] = (1.0, 10.0, 0.1, 0.01)
-    samples: int = 3000
-    held: int = 2000
+    samples: int = 6000
+    held: int = 3000
 
     def __post_init__(self) -> None:
         for name, least in (("gains", "above 0"), ("thresholds", "0 or more"), ("ridges", "0 or more")):
@@ -71,6 +73,10 @@ class _Samples:
     held: Integers
     held_labels: NDArray[np.int64]
     classes: int
+
+    def for_rank(self, program: Program, index: int, search: Search) -> Integers:
+        """Inputs enough to tell the rank of step ``index``: several times its width."""
+        return self.fewer(max(search.samples, 4 * program.kernel_shapes()[index][0]), 1).shown
 
     def fewer(self, shown: int, held: int) -> _Samples:
         """At most that many of each, evenly spread."""
@@ -119,27 +125,27 @@ def learn(
         recipe = sized(recipe, data, few.shown, strategy, search.start(), energy)
         program = recipe.program(data.sample_shape, data.classes)
 
-    tried, total = 0, len(list(search.variants(strategy))) + 2
-
-    def told(readout: Readout) -> float:
-        nonlocal tried
-        tried += 1
-        if progress is not None:
-            progress(tried / total, 1 - readout.accuracy)
-        return readout.accuracy
-
-    settings = search.start()
-    weights, readout = _network(program, strategy, few, settings, recipe.seed, quick=True)
-    best = told(readout)
-    for name, value in search.variants(strategy):
+    variants = [("gain", search.gains[0]), *search.variants(strategy)]
+    settings, best, refusal = search.start(), -1.0, None
+    for tried, (name, value) in enumerate(variants, 1):
         other = msgspec.structs.replace(settings, **{name: value})
-        found, readout = _network(program, strategy, few, other, recipe.seed, quick=True)
-        if told(readout) > best:
-            settings, weights, best = other, found, readout.accuracy
-    _ranks(program, weights, samples, search)  # refused before the long solution, not after
+        try:
+            weights, readout = _network(program, strategy, few, other, recipe.seed, quick=True)
+            for index in weights:
+                check_rank(program, index, weights, samples.for_rank(program, index, search))
+        except TrainingError as error:  # too little rank with these settings; others may have more
+            refusal = refusal or error
+            continue
+        if progress is not None:
+            progress(tried / (len(variants) + 1), 1 - readout.accuracy)
+        if readout.accuracy > best:
+            settings, best = other, readout.accuracy
+    if best < 0 and refusal is not None:
+        raise refusal
     weights, readout = _network(program, strategy, samples, settings, recipe.seed)
-    told(readout)
-    ranks = _ranks(program, weights, samples, search)
+    if progress is not None:
+        progress(1.0, 1 - readout.accuracy)
+    ranks = [output_rank(program, index, weights, samples.for_rank(program, index, search)) for index in weights]
 
     tensors = {}
     for index, parts in program.tensors().items():
@@ -154,7 +160,7 @@ def learn(
         "seed": str(recipe.seed),
         "learned by": f"pseudoinverse, {strategy}",
         "settings": f"gain {settings.gain:g}, thresholds {settings.thresholds:g}{ridge}, readout ridge {readout.ridge:g}",
-        "ranks": ", ".join(str(rank) for rank in ranks) or "no hidden layer",
+        "ranks": ", ".join(f"{rank} of {program.kernel_shapes()[index][0]}" for index, rank in zip(weights, ranks, strict=True)) or "no hidden layer",
         "float validation accuracy": f"{real.accuracy(program, tensors, samples.held, samples.held_labels):.4f}",
     }
     if test:
@@ -184,12 +190,6 @@ def _network(
     seen = np.concatenate([hidden(program, last, weights, block).astype(np.int32) for block in blocks(samples.held)])
     tries = {"ridges": FEW_RIDGES, "overshoots": FEW_OVERSHOOTS} if quick else {}
     return weights, solve(gram, step, grid, seen, samples.held_labels, **tries)
-
-
-def _ranks(program: Program, weights: dict[int, Weights], samples: _Samples, search: Search) -> list[int]:
-    """Each hidden layer's rank, on enough samples to tell; :func:`check_rank` raises where it is too low."""
-    enough = {index: max(search.samples, 4 * program.kernel_shapes()[index][0]) for index in weights}
-    return [check_rank(program, index, weights, samples.fewer(enough[index], 1).shown) for index in weights]
 
 
 def _with_validation(recipe: Recipe) -> Recipe:
