@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import tracemalloc
 import weakref
 from typing import ClassVar
@@ -295,6 +297,12 @@ def test_the_memory_of_a_gradient_grows_with_the_root_of_its_steps():
         tracemalloc.stop()
     assert peaks[1] < 2 * 16 + 20 < 256
     assert peaks[1] - peaks[0] < 2 * 16 - 2 * 4 + 4
+
+
+def test_none_of_it_imports_jax():
+    names = [f"npde.training.constrained.{name}" for name in ("identify", "design", "classify", "integers")]
+    script = f"import sys, importlib\nfor name in {names!r}: importlib.import_module(name)\nprint([n for n in ('jax', 'optax') if n in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_bad_input_is_told_in_a_sentence():

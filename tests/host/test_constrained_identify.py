@@ -98,6 +98,37 @@ def test_smoothing_by_the_discrepancy_principle_fits_as_well_as_the_noise_and_no
     assert told[-1] == (smooth.smooth, smooth.residual)
 
 
+def test_a_given_weight_smooths_as_much_as_it_says(clean):
+    """So much of it that the map is flat, at the one value that fits best; a little, and the fit comes first."""
+    D, seen, _ = clean
+    flat, fitted = (
+        identify(HEAT, {"D": Unknown(per_cell=True)}, seen, dt=0.2, boundary="neumann", iterations=40, smooth=weight)
+        for weight in (1e4, 1e-6)
+    )
+    assert np.ptp(flat.values["D"]) < 0.02 < 0.4 < np.ptp(fitted.values["D"])
+    assert D.min() < flat.values["D"].mean() < D.max()
+    assert flat.smooth == 1e4
+    assert fitted.residual < 0.01 * flat.residual
+
+
+def test_a_chequerboard_of_diffusivity_is_invisible_and_smoothing_takes_it_away():
+    """Averaged onto faces it is nothing: no run tells of it, so that only the weight α decides."""
+    board = 0.05 * (-1.0) ** np.indices((8, 8)).sum(axis=0)
+    start = blobs(2, 8)[..., None]
+    with_it, without = (
+        transport.layered_heat((8, 8), 0.5 + by * board, dt=0.2, boundary="neumann").reference.run(start, 10) for by in (1, 0)
+    )
+    assert np.abs(with_it - without).max() < 1e-14
+    seen = Observations(start, (10,), without[None])
+    options = {"dt": 0.2, "boundary": "neumann", "iterations": 60}
+    kept, taken = (
+        identify(HEAT, {"D": Unknown(per_cell=True, start=0.5 + board)}, seen, smooth=weight, **options).values["D"]
+        for weight in (0.0, 1e-3)
+    )
+    assert np.allclose(kept, 0.5 + board, atol=1e-6)
+    assert away(taken, np.full((8, 8), 0.5)) < 0.1 * away(kept, np.full((8, 8), 0.5))
+
+
 def test_reaction_constants_of_gray_scott_are_found():
     equation = reaction.gray_scott((16, 16), F=0.035, k=0.065)
     start = np.stack([1 - 0.5 * np.abs(blobs(1, 16)), 0.4 * np.abs(blobs(1, 16, 3))], axis=-1)

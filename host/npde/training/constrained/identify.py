@@ -5,6 +5,7 @@
 over N observed values d; s is their scatter, or the noise where it is known. θ are constants or per-cell maps, each kept
 where the explicit step is stable (:mod:`npde.training.constrained.parametrise`). The second term (Tikhonov) is for maps
 alone; its weight α is given, or chosen by Morozov's discrepancy principle: the smoothest map whose residual is the noise.
+What no run can tell is left as it began: in ∇·(D∇u) with D averaged onto the faces, a chequerboard in D. Any α takes it away.
 Sources: D. C. Liu and J. Nocedal, Mathematical Programming 45, 1989, 503 (L-BFGS); V. A. Morozov, Soviet Mathematics
 Doklady 7, 1966, 414; C. R. Vogel, Computational Methods for Inverse Problems, 2002.
 """
