@@ -225,6 +225,18 @@ def test_digits_are_learned_and_rounding_loses_nothing(digits, strategy, archite
             assert (q.real(q.quantise(solved.tensors[f"{index}.kernel"])) == solved.tensors[f"{index}.kernel"]).all()
 
 
+def test_a_descent_through_the_quantiser_goes_on_from_there(digits):
+    gentle = Descent(epochs=15, rate=1e-3, batch=32)
+    recipe = msgspec.structs.replace(recipe_of(SMALL_MLP), finetune=gentle)
+    solved = learn(recipe, digits, "pilae", search=ONCE, test=False)
+    model = quantise(solved, digits, test=False)
+    held = held_out(digits.train_y, 0.1)
+    only_rounded = Model(solved.program, rounded(solved.program, solved.tensors), solved.preprocess)
+    before = golden_share(only_rounded, digits.train_x[held], digits.train_y[held])
+    assert model.content_hash != only_rounded.content_hash
+    assert float(model.notes["quantised validation accuracy"]) > before
+
+
 def test_no_layer_sees_the_samples_held_out_nor_the_test_samples(digits):
     held = held_out(digits.train_y, 0.1)
     other = digits.train_x.copy()
