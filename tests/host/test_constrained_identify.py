@@ -56,7 +56,9 @@ def clean():
 
 
 def test_a_diffusivity_field_is_found_from_clean_snapshots(clean):
-    D, _, found = clean
+    D, seen, found = clean
+    again = np.stack([found.equation.reference.run(seen.start, time) for time in seen.times])
+    assert found.residual == pytest.approx(np.sqrt(np.mean((again - seen.snapshots) ** 2)), rel=1e-6)
     assert away(found.values["D"], D) < 0.01 < 0.3 < away(np.full_like(D, 0.625), D)  # 0.625 is where it began
     assert found.history[-1] < 1e-4 * found.history[0]
     assert found.runs >= len(found.history)
