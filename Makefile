@@ -37,9 +37,10 @@ boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
 	$(BIN)/python benchmarks/gray_scott.py
 
-# Every ready equation on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the simulators.
+# Every ready equation and shipped classifier on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the
+# simulators. FASHION=FOLDER as for bench.
 gallery: $(STAMP)
-	$(BIN)/npde gallery
+	$(BIN)/npde gallery $(if $(FASHION),--fashion "$(FASHION)")
 
 # What no virtualenv can bring, asked for by name before anything is installed.
 needs:

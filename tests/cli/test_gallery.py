@@ -37,6 +37,7 @@ def test_an_equation_runs_and_an_equation_too_large_is_named(npde_here, tmp_path
     assert (told["equations"], told["do_not_fit"], told["mismatches"]) == (1, ["gray-scott"], 0)
     assert told["integers_compared"] == row["integers_compared"] == exhibit.SNAPSHOTS * 32 * 32
     assert (row["equation"], row["steps"], row["copies"]) == ("heat", 6, 1)
+    assert row["cycles_per_step_on_the_board"] >= row["cycles_per_step"] / 2 > 0
     assert 0 < row["RMS_error"] <= row["largest_error"] < 0.001
     assert 1024 < row["cycles_per_step"] < 1100
     page = (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def equation_exhibit(name: str, board: str, steps: int | None = None, progress: 
     with VirtualBoard(equation.model.program, board) as virtual:
         plan = virtual.plan
         progress(1)
-        answered = _on_board(virtual.port, plan.baud, equation, state, times, progress)
+        answered, cycles = _on_board(virtual.port, plan.baud, equation, state, times, progress)
     wanted, reals = [equation.quantise(state)], [np.asarray(state, np.float64)]
     for before, time in pairwise(times):
         wanted.append(golden.run(with_times(equation.model, time - before), wanted[-1]).output)
@@ -61,6 +61,7 @@ def equation_exhibit(name: str, board: str, steps: int | None = None, progress: 
         {
             "copies": step.copies,
             "cycles per step": round(step.initiation_interval / step.step.times, 2),
+            "cycles per step on the board": round(cycles / times[-1], 2),
             "cell updates per second": round(step.cells_a_cycle * plan.clock),
         },
         _resources(plan),
@@ -70,18 +71,18 @@ def equation_exhibit(name: str, board: str, steps: int | None = None, progress: 
 
 def _on_board(
     port: str, baud: int, equation: Discretised, state: np.ndarray, times: list[int], progress: Callable[[float], None]
-) -> list[np.ndarray]:
-    """The board's field at each of ``times``, read over the wire."""
-    fields = []
+) -> tuple[list[np.ndarray], int]:
+    """The board's field at each of ``times``, read over the wire, and the cycles it counted for all of them."""
+    fields, cycles = [], 0
     with Board.open(port, baud=baud) as link:
         link.load(equation.model)
         link.write_field(equation.quantise(state)[0])
         for before, time in pairwise([0, *times]):
             if time > before:
-                link.step(time - before)
+                cycles += link.step(time - before)
             fields.append(link.read_field())
             progress(1)
-    return fields
+    return fields, cycles
 
 
 def classifier_exhibit(

@@ -194,7 +194,8 @@ def _section(row: Exhibit | Refused) -> str:
         return f"{head}<p>{escape(row.sentence)}</p>"
     return (
         f"{head}<p>{escape(row.grid)}, {len(row.times)} snapshots, {counted(row.mismatches)}; error {100 * row.rms:.2g} % RMS, "
-        f"{100 * row.largest:.2g} % at most. {row.plan['copies']:,} copies of the time step (k), {row.plan['cycles per step']:,.1f} cycles a step. "
+        f"{100 * row.largest:.2g} % at most. {row.plan['copies']:,} copies of the time step (k), {row.plan['cycles per step']:,.1f} cycles a step planned, "
+        f"{row.plan['cycles per step on the board']:,.1f} counted by the board, the starts and ends of four runs included. "
         f"Resources: {resources_in_words(row.resources)}.</p>"
         f'<img src="{escape(row.name)}.png" alt="{escape(row.name)}: board, golden, and golden less float64, at {len(row.times)} times">'
     )
