@@ -15,7 +15,11 @@ from npde.data import Dataset, load_data
 from npde.errors import DataError, Interrupted
 
 if TYPE_CHECKING:
+    from npde.training.parameters import FloatModel
     from npde.training.recipe import Recipe
+
+SOLVED = ("pil", "pilae", "random")
+STRATEGIES = ("adam", "lbfgs", *SOLVED)
 
 SOURCES = "digits, digits@HEIGHTxWIDTH, oscillations, a folder of IDX files, or an .npz file."
 DataSource = Annotated[str, typer.Option("--data", help=SOURCES)]
@@ -57,7 +61,7 @@ def train(
     recipe: Annotated[str, typer.Option(help="A built-in recipe; list shows them all.")] = "digits",
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(min=0, help="Another number of epochs than the recipe's.")] = None,
-    strategy: Annotated[str | None, typer.Option(help="adam or lbfgs; by default the recipe's own.")] = None,
+    strategy: Annotated[str | None, typer.Option(help=f"{', '.join(STRATEGIES)}; by default the recipe's own descent.")] = None,
     validation: Annotated[float | None, typer.Option(help="Another share of training samples held out than the recipe's.")] = None,
     test: TestSamples = True,
     checkpoint: Checkpoint = None,
@@ -73,7 +77,10 @@ def train(
     if output is None:
         raise typer.BadParameter("the file the float parameters go to is missing")
     chosen = recipes.recipe(recipe)
-    if strategy is not None:
+    if strategy is not None and strategy not in STRATEGIES:
+        raise typer.BadParameter(f"no strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
+    solved = strategy in SOLVED
+    if strategy is not None and not solved:
         chosen = chosen.by(strategy)
     if validation is not None:
         chosen = msgspec.structs.replace(chosen, validation=validation)
@@ -83,13 +90,27 @@ def train(
         chosen = msgspec.structs.replace(chosen, descent=msgspec.structs.replace(chosen.descent, epochs=epochs))
     _check_places(output, checkpoint)
     samples = _samples(data, chosen)
-    with _resumable(checkpoint), bar("training", chosen.descent.epochs) as tick:
-        trained = learn.train(
-            chosen, samples, test=test, checkpoint_path=checkpoint,
-            progress=lambda done, loss: tick(0, completed=done, description=f"training, loss {loss:.4f}"),
-        )  # fmt: skip
+    if solved:
+        trained = _solve(chosen, samples, strategy, test)
+    else:
+        with _resumable(checkpoint), bar("training", chosen.descent.epochs) as tick:
+            trained = learn.train(
+                chosen, samples, test=test, checkpoint_path=checkpoint,
+                progress=lambda done, loss: tick(0, completed=done, description=f"training, loss {loss:.4f}"),
+            )  # fmt: skip
     trained.save(output)
     show(str(output), {"weights": trained.program.weight_count, **trained.notes}, as_json=json)
+
+
+def _solve(recipe: Recipe, samples: Dataset, strategy: str | None, test: bool) -> FloatModel:
+    """Layer by layer, without gradients."""
+    from npde.training.pseudoinverse import learn as solve
+
+    with bar("solving", 1) as tick:
+        return solve(
+            recipe, samples, strategy, test=test,  # type: ignore[arg-type]
+            progress=lambda done, wrong: tick(0, completed=done, description=f"solving, validation error {wrong:.2%}"),
+        )  # fmt: skip
 
 
 def quantise(
