@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -97,6 +97,11 @@ class Cascade(Sized):
         )
 
     @property
+    def stages(self) -> list[Stage]:
+        """The parts that are updates."""
+        return [part for part in self.parts if isinstance(part, Stage)]
+
+    @property
     def delay(self) -> int:
         """Enabled cycles from a frame's first cell to the first that leaves."""
         return sum(part.delay for part in self.parts)
@@ -104,6 +109,7 @@ class Cascade(Sized):
     def elaborate(self, platform):
         m = Module()
         cell, first, note = self.cell, self.first, self.note
+        coefficients, biases = self.coefficients, self.biases
         read_data, number = 0, 0
         for place, part in enumerate(self.parts):
             m.submodules[f"{'maps' if isinstance(part, MapMemory) else 'stage'}{place}"] = part
@@ -116,9 +122,20 @@ class Cascade(Sized):
             else:
                 low = number % max(1, self.evolve.biases)
                 number += len(part.update.biased)
-                m.d.comb += [part.cell.eq(cell), part.coefficients.eq(self.coefficients)]
+                m.d.comb += [part.cell.eq(cell), part.coefficients.eq(coefficients)]
                 for index in range(len(part.update.biased)):
-                    m.d.comb += part.biases[index].eq(self.biases[low + index])
+                    m.d.comb += part.biases[index].eq(biases[low + index])
+                coefficients, biases = self._handed_on(m, place, coefficients), self._handed_on(m, place, biases)
             cell, first, note = part.o, part.o_first, part.o_note
         m.d.comb += [self.o.eq(cell), self.o_first.eq(first), self.o_note.eq(note), self.config.read_data.eq(read_data)]
         return m
+
+    @staticmethod
+    def _handed_on(m, place, constants):
+        """What never changes while frames pass, in registers of the next stage's own: one set would be far from most of them.
+
+        They follow while the pipeline is held in reset, and reach a stage before its first frame can.
+        """
+        own = Signal.like(constants, name=f"constants{place}", reset_less=True)
+        m.d.sync += own.eq(constants)
+        return own

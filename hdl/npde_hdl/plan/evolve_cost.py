@@ -106,7 +106,8 @@ def evolve_terms(cascade: Cascade, streams: bool, family: Family, alone: bool = 
     pointers = 0 if streams else 4 if alone else 12
     total = {
         "step": 1.0,
-        "coefficients": packing.depth * packing.width,
+        # Every stage has its own registers of them; on ECP5 those share cells with other logic.
+        "coefficients": packing.depth * packing.width * (len(cascade.stages) if family.name == "ice40" else 1),
         "small memories": sum(family.pieces(depth, width) for depth, width in memories(cascade, streams, alone)),
         "addresses": pointers * math.log2(grid.height * grid.width + 1),
     }
