@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from npde import golden
 from npde.data import load_data
+from npde.golden import steps
 from npde.model import Model
 from npde.models import load_model
 from npde.program import Clip, Dense, Identity, Pool, Stencil
@@ -82,12 +83,12 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
 
 def integer_run(model: Model, fields: NDArray[np.int64]) -> golden.Answer:
     """Golden with every product numpy's int64 one."""
-    exact = golden._exact_matmul
-    golden._exact_matmul = lambda columns, matrix, q: columns @ matrix
+    exact = steps._exact_matmul
+    steps._exact_matmul = lambda columns, matrix, q: columns @ matrix
     try:
         return golden.run(model, fields)
     finally:
-        golden._exact_matmul = exact
+        steps._exact_matmul = exact
 
 
 def main(source: str = "", count: str = "10000") -> None:
