@@ -2,6 +2,6 @@
 
 from npde.golden.contract import Field, rescale, saturate
 from npde.golden.run import Answer, run, trace
-from npde.golden.steps import accumulate, pool, react
+from npde.golden.steps import accumulate, pool, react, windows
 
-__all__ = ["Answer", "Field", "accumulate", "pool", "react", "rescale", "run", "saturate", "trace"]
+__all__ = ["Answer", "Field", "accumulate", "pool", "react", "rescale", "run", "saturate", "trace", "windows"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from npde.fixed import Q
 from npde.golden.contract import PAD, Field, rescale, saturate
@@ -14,21 +15,24 @@ from npde.program import Clip, Grid, Identity, Pool, Recurrent, Relu, Stencil, T
 
 def accumulate(stencil: Stencil, grid: Grid, weights: Weights, u: Field) -> Field:
     """The exact accumulator of one time step on ``u`` (batch, height, width, channels)."""
+    matrix = weights.kernel.transpose(2, 1, 0).reshape(-1, stencil.out_channels)
+    rows, cols = -(-grid.height // stencil.stride), -(-grid.width // stencil.stride)
+    acc = _exact_matmul(windows(stencil, grid, u), matrix, grid.q).reshape(len(u), rows, cols, stencil.out_channels)
+    acc += weights.bias << stencil.bias_shift(grid)
+    if stencil.skip:
+        acc += u << stencil.weight.frac
+    return acc
+
+
+def windows(stencil: Stencil, grid: Grid, u: NDArray) -> NDArray:
+    """What each cell after ``stencil`` sees of ``u`` (batch, height, width, channels): (batch · cells, taps · channels), tap by tap."""
     top, bottom = -min(dy for dy, _ in (*stencil.taps, (0, 0))), max(dy for dy, _ in (*stencil.taps, (0, 0)))
     left, right = -min(dx for _, dx in (*stencil.taps, (0, 0))), max(dx for _, dx in (*stencil.taps, (0, 0)))
     # numpy's pad modes take the border of a contiguous array: pad the two grid axes alone.
     padded = np.pad(u, ((0, 0), (top, bottom), (left, right), (0, 0)), mode=PAD[stencil.boundary])  # type: ignore[call-overload]
     rows, cols = -(-grid.height // stencil.stride), -(-grid.width // stencil.stride)
-    windows = [
-        padded[:, top + dy :: stencil.stride, left + dx :: stencil.stride][:, :rows, :cols] for dy, dx in stencil.taps
-    ]
-    columns = np.concatenate(windows, axis=-1).reshape(-1, len(stencil.taps) * grid.channels)
-    matrix = weights.kernel.transpose(2, 1, 0).reshape(-1, stencil.out_channels)
-    acc = _exact_matmul(columns, matrix, grid.q).reshape(len(u), rows, cols, stencil.out_channels)
-    acc += weights.bias << stencil.bias_shift(grid)
-    if stencil.skip:
-        acc += u << stencil.weight.frac
-    return acc
+    seen = [padded[:, top + dy :: stencil.stride, left + dx :: stencil.stride][:, :rows, :cols] for dy, dx in stencil.taps]
+    return np.concatenate(seen, axis=-1).reshape(-1, len(stencil.taps) * grid.channels)
 
 
 def react(stencil: Stencil, grid: Grid, acc: Field) -> Field:

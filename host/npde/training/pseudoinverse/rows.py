@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npde import golden
-from npde.golden.contract import PAD
 from npde.model import Model, Weights
 from npde.program import Dense, Grid, Program, Stencil
 
@@ -25,13 +24,7 @@ def rows(step: Stencil | Dense, grid: Grid, fields: NDArray) -> NDArray:
     """What each output of ``step`` sees of ``fields`` (n, height, width, channels): (n · cells, taps · channels), tap by tap."""
     if isinstance(step, Dense):
         return fields.reshape(len(fields), -1)
-    ys, xs = [dy for dy, _ in (*step.taps, (0, 0))], [dx for _, dx in (*step.taps, (0, 0))]
-    top, left = -min(ys), -min(xs)
-    border = ((0, 0), (top, max(ys)), (left, max(xs)), (0, 0))
-    padded = np.pad(fields, border, mode=PAD[step.boundary])  # type: ignore[call-overload]
-    s, height, width = step.stride, -(-grid.height // step.stride), -(-grid.width // step.stride)
-    seen = [padded[:, top + dy :: s, left + dx :: s][:, :height, :width] for dy, dx in step.taps]
-    return np.concatenate(seen, axis=-1).reshape(-1, len(step.taps) * grid.channels)
+    return golden.windows(step, grid, fields)
 
 
 def kernel_of(directions: NDArray, step: Stencil | Dense, grid: Grid) -> NDArray:
