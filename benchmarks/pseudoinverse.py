@@ -15,11 +15,13 @@ from npde.data import Dataset, load_data
 from npde.model import Model
 from npde.training.architecture import Architecture, Stage
 from npde.training.errors import TrainingError
-from npde.training.learn import fields_of, golden_accuracy, golden_share, held_out, rounded
+from npde.training.learn import golden_accuracy, golden_share
 from npde.training.network import Perceptron
+from npde.training.parameters import rounded
 from npde.training.pseudoinverse import Strategy, learn
 from npde.training.pseudoinverse.real import accuracy
 from npde.training.recipe import Descent, Recipe
+from npde.training.samples import fields_of, held_out
 
 ROUND_ONLY = Descent(epochs=0, rate=1e-3)
 

@@ -41,9 +41,9 @@ def _row(name: str, source: str, count: int) -> str:
     data = load_data(source)
     samples, labels = data.test_x[:count], data.test_y[:count]
     with VirtualBoard(model.program, board_name) as virtual:
-        board = Board.open(virtual.port)
-        board.load(model)
-        answer = board.infer(samples)
+        with Board.open(virtual.port) as board:
+            board.load(model)
+            answer = board.infer(samples)
         speed = virtual.stop()
     wanted = golden.run(model, model.quantise_input(samples))
     wrong = (answer.output != wanted.output).any(axis=(1, 2, 3)) | (answer.label != wanted.label)

@@ -17,7 +17,7 @@ from npde import golden
 from npde.model import Model
 from npde.program import MOORE, Dense, Grid, Pool, Program, Q, Recurrent, Relu, Stencil, Step
 from npde.training.evolution import outputs
-from npde.training.learn import rounded
+from npde.training.parameters import rounded
 
 REAL = {"weight": Q(8, 7), "bias": Q(16, 12), "out": Q(16, 11)}
 """Formats that nothing below saturates; ideal, they only name the units."""

@@ -12,8 +12,8 @@ from npde.data import load_data
 from npde.model import Model
 from npde.models import load_model
 from npde.training.errors import TrainingError
-from npde.training.in_loop import fine_tune, reals
-from npde.training.learn import rounded
+from npde.training.in_loop import fine_tune
+from npde.training.parameters import reals, rounded
 
 
 class Wrong:

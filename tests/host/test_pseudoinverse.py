@@ -13,9 +13,9 @@ from npde.program import CROSS, MOORE, Clip, Dense, Grid, Pool, Program, Q, Relu
 from npde.training.architecture import Architecture, Stage
 from npde.training.errors import TrainingError
 from npde.training.evolution import outputs
-from npde.training.learn import golden_accuracy, golden_share, held_out, quantise, rounded
+from npde.training.learn import golden_accuracy, golden_share, quantise
 from npde.training.network import Perceptron, Recurrence
-from npde.training.parameters import FloatModel, initialise
+from npde.training.parameters import FloatModel, initialise, rounded
 from npde.training.pseudoinverse import Search, Settings, learn, real, rows
 from npde.training.pseudoinverse.autoencoder import encoder, width_of
 from npde.training.pseudoinverse.gram import ROUNDING, Gram, one_hot
@@ -24,6 +24,7 @@ from npde.training.pseudoinverse.pil import choose_samples, pseudoinverse_direct
 from npde.training.pseudoinverse.readout import solve
 from npde.training.pseudoinverse.scale import saturation
 from npde.training.recipe import RECIPES, Descent, Recipe
+from npde.training.samples import held_out
 
 ROUND_ONLY = Descent(epochs=0, rate=1e-3)
 ONCE = Search(gains=(0.5,), thresholds=(0.3,), ridges=(1.0,))

@@ -15,10 +15,11 @@ from npde.oscillations import CONDITIONS
 from npde.program import Dense, Evolve, Grid, Program, Recurrent, Stencil, Table
 from npde.training.errors import TrainingError
 from npde.training.evolution import outputs
-from npde.training.learn import held_out, quantise, rounded, train
+from npde.training.learn import quantise, train
 from npde.training.network import Perceptron, Recurrence
-from npde.training.parameters import FloatModel, initialise, tensor_shapes
+from npde.training.parameters import FloatModel, initialise, rounded, tensor_shapes
 from npde.training.recipe import FOLDER, RECIPES
+from npde.training.samples import held_out
 from npde.training.wave import Wave
 
 SHAPES = {"digits": ((8, 8, 1), 10), "digits@16x16": ((16, 16, 1), 10), "digits@24x24": ((24, 24, 1), 10),

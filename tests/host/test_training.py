@@ -17,8 +17,8 @@ from npde.training.architecture import Architecture, Stage, build_program
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, precision
 from npde.training.gradient import descend
-from npde.training.learn import quantise, rounded, train
-from npde.training.parameters import FloatModel, initialise
+from npde.training.learn import quantise, train
+from npde.training.parameters import FloatModel, initialise, rounded
 from npde.training.recipe import RECIPES, Augmentation, Descent, Recipe, recipe
 
 F = Q(8, 7)

@@ -30,8 +30,7 @@ from npde.program import (
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, outputs, precision
 from npde.training.gradient import descend
-from npde.training.learn import rounded
-from npde.training.parameters import initialise
+from npde.training.parameters import initialise, rounded
 from npde.training.recipe import Descent
 
 LAPLACIAN = (1, 1, -4, 1, 1)

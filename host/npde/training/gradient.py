@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 import optax
+from jax import Array
 from numpy.typing import NDArray
 
-from npde.program import Program, Q
+from npde.program import Program
 from npde.training import checkpoint
 from npde.training.augment import batches
 from npde.training.errors import TrainingError
@@ -114,27 +115,18 @@ def _batch(descent: Descent, samples: int) -> int:
 
 def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
     """A step on each of ``k`` batches in a row: x (k, channels, height, width, batch), y (k, batch)."""
-    held = formats(program)
-
     def step(state, batch):
         parameters, memory = state
         objective = lambda tensors: loss(program, descent, quantised, fixed, tensors, *batch)  # noqa: E731
         value, gradient = jax.value_and_grad(objective)(parameters)
         updates, memory = optimiser.update(gradient, memory, parameters, value=value, grad=gradient, value_fn=objective)
-        parameters = optax.apply_updates(parameters, updates)
-        # Projected onto what the formats can hold, or the quantiser would saturate what training cannot see.
-        parameters = {k: jnp.clip(v, *span(held[k])) for k, v in parameters.items()}
-        return (parameters, memory), value
+        return (within_formats(program, optax.apply_updates(parameters, updates)), memory), value
 
     state, losses = jax.lax.scan(step, state, (x, y))
     return state, losses.mean()
 
 
-def formats(program: Program) -> dict[str, Q]:
-    """The format of each of a program's parameters, ``"{index}.{part}"``."""
-    return {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
-
-
-def span(q: Q) -> tuple[float, float]:
-    """The least and the greatest real a format holds."""
-    return float(q.low * q.step), float(q.high * q.step)
+def within_formats(program: Program, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Parameters projected onto what their formats can hold, or the quantiser would saturate what training cannot see."""
+    held = {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
+    return {k: jnp.clip(v, float(held[k].low * held[k].step), float(held[k].high * held[k].step)) for k, v in tensors.items()}

@@ -22,8 +22,9 @@ from npde.golden import Answer
 from npde.model import Model
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, precision
-from npde.training.gradient import formats, span
-from npde.training.learn import fields_of, rounded
+from npde.training.gradient import within_formats
+from npde.training.parameters import reals, rounded
+from npde.training.samples import fields_of
 
 Progress = Callable[[int, float], object]
 """Told the steps done and the loss of the last, on the board's outputs."""
@@ -94,15 +95,6 @@ def fine_tune(
     return best
 
 
-def reals(model: Model) -> dict[str, NDArray[np.float32]]:
-    """A model's integers as the real parameters they stand for, ``"{index}.{part}"``."""
-    return {
-        f"{index}.{part}": q.real(model.weights[index].parts()[part]).astype(np.float32)
-        for index, parts in model.program.tensors().items()
-        for part, (_, q) in parts.items()
-    }
-
-
 def _update(program, optimiser, fixed, parameters, memory, x, y, given):
     """One step on outputs ``given`` (outputs, batch), in units in the last place; the loss is of those."""
 
@@ -114,9 +106,7 @@ def _update(program, optimiser, fixed, parameters, memory, x, y, given):
 
     value, gradient = jax.value_and_grad(loss)(parameters)
     updates, memory = optimiser.update(gradient, memory, parameters)
-    moved = optax.apply_updates(parameters, updates)
-    held = formats(program)
-    return {name: jnp.clip(tensor, *span(held[name])) for name, tensor in moved.items()}, memory, value
+    return within_formats(program, optax.apply_updates(parameters, updates)), memory, value
 
 
 def _model(model: Model, *parts: Mapping[str, jax.Array]) -> Model:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from npde import golden
 from npde.data import Dataset
-from npde.model import Model, Preprocess, Weights
+from npde.model import Model, Preprocess
 from npde.program import Program
 from npde.training.errors import TrainingError
 from npde.training.gradient import Progress, accuracy, descend
-from npde.training.parameters import FloatModel, Tensors, initialise
+from npde.training.parameters import FloatModel, initialise, rounded
 from npde.training.recipe import Recipe
+from npde.training.samples import fields_of, held_out, unit_range
 
 
 def train(
@@ -90,14 +91,6 @@ def quantise(
     return model
 
 
-def rounded(program: Program, tensors: Tensors) -> dict[int, Weights]:
-    """Real parameters as integers of their formats; raises :class:`npde.errors.ProgramError` for NaN."""
-    return {
-        index: Weights(**{part: q.quantise(tensors[f"{index}.{part}"]) for part, (_, q) in parts.items()})
-        for index, parts in program.tensors().items()
-    }
-
-
 def golden_accuracy(model: Model, data: Dataset) -> float:
     """The golden model's share of right labels on the test samples."""
     return golden_share(model, data.test_x, data.test_y)
@@ -109,30 +102,6 @@ def golden_share(model: Model, raw: NDArray, labels: NDArray[np.int64]) -> float
     if label is None:
         raise TrainingError(f"model {model.program.name!r} answers with fields, not with a label")
     return float(np.mean(label == labels))
-
-
-def held_out(labels: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """Which samples validate: ``share`` of each class, evenly over its samples, the same ones whatever the seed."""
-    held = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        held[own] = np.diff(np.floor(np.arange(len(own) + 1) * share + 1e-9)) > 0
-    return held
-
-
-def unit_range(data: Dataset) -> Preprocess:
-    """The affine map that takes the data's raw range onto [-1, 1)."""
-    low, high = data.raw_range
-    return Preprocess(scale=2 / (high - low), offset=-1 - 2 * low / (high - low))
-
-
-def fields_of(program: Program, preprocess: Preprocess, raw: NDArray) -> NDArray[np.int16]:
-    """Raw samples as integers of the input format, (n, height, width, channels)."""
-    grid = program.input
-    # A chunk at a time: sixty thousand images as float64 would be hundreds of megabytes.
-    samples = raw.reshape(len(raw), *grid.shape)
-    chunks = [preprocess.quantise(samples[i : i + 4096], grid.q).astype(np.int16) for i in range(0, len(samples), 4096)]
-    return np.concatenate(chunks)
 
 
 def _background(program: Program, preprocess: Preprocess, data: Dataset) -> int:

@@ -1,4 +1,4 @@
-"""Float parameters of a program: how they start, and the file they are kept in between training and quantising."""
+"""Float parameters of a program: how they start, the file they are kept in between training and quantising, and their integers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from npde import tensorfile
 from npde.equation.reaction_diffusion import isotropic_laplacian
 from npde.errors import ProgramError
-from npde.model import Preprocess
+from npde.model import Model, Preprocess, Weights
 from npde.program import MOORE, Program, Stencil
 from npde.training.recipe import Recipe
 
@@ -109,6 +109,23 @@ def initialise(program: Program, *, seed: int, diffusion: float = 0.0) -> dict[s
             drawn = rng.normal(size=size) / evolve.coefficients if part == "kernel" else np.zeros(size)
             tensors[f"{index}.{part}"] = drawn.astype(np.float32)
     return tensors
+
+
+def rounded(program: Program, tensors: Tensors) -> dict[int, Weights]:
+    """Real parameters as integers of their formats; raises :class:`npde.errors.ProgramError` for NaN."""
+    return {
+        index: Weights(**{part: q.quantise(tensors[f"{index}.{part}"]) for part, (_, q) in parts.items()})
+        for index, parts in program.tensors().items()
+    }
+
+
+def reals(model: Model) -> dict[str, NDArray[np.float32]]:
+    """A model's integers as the real parameters they stand for, ``"{index}.{part}"``."""
+    return {
+        f"{index}.{part}": q.real(model.weights[index].parts()[part]).astype(np.float32)
+        for index, parts in model.program.tensors().items()
+        for part, (_, q) in parts.items()
+    }
 
 
 def _own_field_laplacian(stencil: Stencil, shape: tuple[int, int, int]) -> NDArray[np.float64]:

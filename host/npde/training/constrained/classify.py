@@ -18,12 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from npde import golden
 from npde.data import Dataset
-from npde.model import Model, Preprocess, Weights
+from npde.model import Model
 from npde.program import Dense, Evolve, Pool, Program, Stencil
 from npde.training.constrained.adjoint import gradient
 from npde.training.constrained.forward import Coefficients, Real, Scheme, Stepper, inward, of_evolve
 from npde.training.constrained.parametrise import Interval
 from npde.training.errors import TrainingError
+from npde.training.parameters import rounded
+from npde.training.samples import unit_range
 from npde.training.wave import Wave
 
 DECAYS = (0.9, 0.99)
@@ -63,8 +65,7 @@ def classify(
         )
     program = wave.program(data.sample_shape, data.classes, "wave")
     tensors = _start(wave, program, seed)
-    low, high = data.raw_range
-    preprocess = Preprocess(scale=2 / (high - low), offset=-1 - 2 * low / (high - low))
+    preprocess = unit_range(data)
     x = data.train_x * preprocess.scale + preprocess.offset
     interval = Interval(-(2.0**wave.map_range), 2.0**wave.map_range)
     z = interval.inverse(tensors["1.maps"])
@@ -82,7 +83,7 @@ def classify(
         if progress is not None:
             progress(epoch + 1, losses[-1])
     tensors["1.maps"] = interval.value(z)
-    model = Model(program, _rounded(program, tensors), preprocess)
+    model = Model(program, rounded(program, tensors), preprocess)
     label = golden.run(model, model.quantise_input(data.test_x)).label
     answers = outputs(program, tensors, data.test_x * preprocess.scale + preprocess.offset)
     return Classified(
@@ -176,13 +177,6 @@ def _start(wave: Wave, program: Program, seed: int) -> dict[str, Real]:
         f"{index}.{part}": np.zeros(shape) for index, parts in program.tensors().items() for part, (shape, _) in parts.items()
     }
     return {**zeros, **{name: np.asarray(tensor, np.float64) for name, tensor in wave.start(program, seed).items()}}
-
-
-def _rounded(program: Program, tensors: Mapping[str, Real]) -> dict[int, Weights]:
-    return {
-        index: Weights(**{part: q.quantise(tensors[f"{index}.{part}"]) for part, (_, q) in parts.items()})
-        for index, parts in program.tensors().items()
-    }
 
 
 def _adam(memory: list[Real], slope: Real, step: int) -> Real:

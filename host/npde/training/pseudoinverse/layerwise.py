@@ -15,7 +15,6 @@ from npde.model import Weights
 from npde.program import Dense, Program
 from npde.training.architecture import Architecture
 from npde.training.errors import TrainingError
-from npde.training.learn import fields_of, held_out, unit_range
 from npde.training.network import Perceptron
 from npde.training.parameters import FloatModel
 from npde.training.pseudoinverse import real
@@ -25,6 +24,7 @@ from npde.training.pseudoinverse.readout import FEW_OVERSHOOTS, FEW_RIDGES, Read
 from npde.training.pseudoinverse.rows import Integers, blocks, hidden
 from npde.training.pseudoinverse.width import sized
 from npde.training.recipe import Recipe
+from npde.training.samples import fields_of, held_out, unit_range
 
 Progress = Callable[[float, float], None]
 """Told the share of the work done (0 to 1) and the validation error of the network just solved."""
