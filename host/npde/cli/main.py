@@ -15,6 +15,7 @@ from npde.cli.learning import quantise, train
 from npde.cli.link import bench, infer, info, serve_virtual
 from npde.cli.output import complaints
 from npde.cli.physics import derive, simulate
+from npde.cli.synergy import synergy
 from npde.errors import FileError, Interrupted, NpdeError
 
 EXTRAS = {
@@ -31,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, quantise, plan, verify, build, flash, serve_virtual, infer, bench, info, demo, derive, simulate, gallery):
+for command in (
+    train, quantise, synergy, plan, verify, build, flash, serve_virtual, infer, bench, info, demo, derive, simulate, gallery,
+):  # fmt: skip
     app.command()(command)
 
 
