@@ -31,6 +31,13 @@ def test_a_pair_is_two_models_two_pictures_and_their_figures(npde_here, tmp_path
     assert plan["frames_per_second"] > 1000
 
 
+@pytest.mark.slow
+def test_two_virtual_boards_answer_as_golden_does(npde_here, tmp_path):
+    told = npde_here("synergy", tmp_path, "--epochs", 2, "--board", "icebreaker", "--json").json
+    assert told["integers_compared_on_two_boards"] == 20 * (16 + 74)
+    assert told["mismatches"] == 0
+
+
 @pytest.mark.parametrize(("words", "code", "says"), [
     ([], 2, "Missing argument '(?i:output)'"),
     (["FOLDER/pair", "--recipe", "mnist"], 7, "no synergy 'mnist'; there are digits, fashion"),
@@ -40,6 +47,7 @@ def test_a_pair_is_two_models_two_pictures_and_their_figures(npde_here, tmp_path
     (["FOLDER/pair", "--schedule", "never"], 7, "no schedule 'never'; there are joint, alternating, apart"),
     (["FOLDER/pair", "--code", "0"], 7, "a code has at least one value, not 0"),
     (["FOLDER/pair", "--epochs", "-1"], 2, "'--epochs'"),
+    (["FOLDER/pair", "--board", "arty"], 4, "unknown board 'arty'; known are"),
     (["FOLDER/file"], 9, "file.* cannot be written"),
 ])  # fmt: skip
 def test_bad_input_is_one_sentence_and_nothing_is_written(npde_here, tmp_path, words, code, says):

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
+from npde import golden
 from npde.cli.learning import SOURCES
-from npde.cli.output import AsJson, bar, show, writable
+from npde.cli.output import AsJson, bar, complaints, show, writable
 from npde.data import Dataset, load_data
 from npde.errors import DataError
+from npde.model import Model
 
 if TYPE_CHECKING:
     from npde.training.synergetic.anomaly import Trial
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from npde.training.synergetic.system import System
 
 PICTURED = 6
+SENT = 20
+"""Test images that go over the wires of two virtual boards."""
 
 
 def synergy(
@@ -33,6 +38,7 @@ def synergy(
     code: Annotated[int | None, typer.Option(help="Another number of values in the code than the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(min=0, help="Another number of epochs in real numbers than the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")] = None,
+    board: Annotated[str | None, typer.Option(help=f"Also send {SENT} images through two virtual boards of that name, B's answers to A's.")] = None,
     json: AsJson = False,
 ) -> None:
     """Learn a reducing and a generating model together; score anomalies and take noise away by their integers."""
@@ -41,6 +47,10 @@ def synergy(
     from npde.training.synergetic.learn import epochs as all_epochs
     from npde.training.synergetic.learn import learn
 
+    if board is not None:
+        from npde_hdl import board as boards
+
+        boards.get(board)  # an unknown one is complained of before anything is learned
     given = {"schedule": schedule, "code": code, "seed": seed}
     chosen = configuration.synergy(recipe or ("digits" if data is None or data.startswith("digits") else "fashion"))
     chosen = msgspec.structs.replace(chosen, **{name: value for name, value in given.items() if value is not None})
@@ -56,7 +66,10 @@ def synergy(
             progress=lambda done, nats: tick(0, completed=done, description=f"learning together, free energy {nats:.1f} nats"),
         )  # fmt: skip
     system.save(output)
-    show(str(output), _measured(system, trial, samples, output), as_json=json)
+    figures = _measured(system, trial, samples, output)
+    if board is not None:
+        figures |= _on_boards(system, trial.learned.test_x[:SENT], board)
+    show(str(output), figures, as_json=json)
 
 
 def _samples(data: str | None, chosen: Synergy) -> Dataset:
@@ -96,3 +109,23 @@ def _measured(system: System, trial: Trial, data: Dataset, folder: Path) -> dict
         "PSNR denoised": round(found.psnr, 2),
         "PSNR components": round(components.psnr, 2),
     }
+
+
+def _on_boards(system: System, raw: NDArray, board: str) -> dict[str, int]:
+    """Images to a virtual board with B, its answers to another with A; every integer of both compared with golden's."""
+    code = _answered(system.b, raw, board)
+    wanted = golden.run(system.b, system.b.quantise_input(raw)).output
+    out = _answered(system.a, code, board)
+    wrong = np.count_nonzero(code != wanted) + np.count_nonzero(out != golden.run(system.a, wanted).output)
+    return {"integers compared on two boards": code.size + out.size, "mismatches": int(wrong)}
+
+
+def _answered(model: Model, raw: NDArray, board: str) -> NDArray[np.int64]:
+    from npde.link.board import Board
+    from npde_sim.virtual import VirtualBoard
+
+    with complaints.status("building the simulator"):
+        virtual = VirtualBoard(model.program, board)
+    with virtual, Board.open(virtual.port, baud=virtual.plan.baud) as link:
+        link.load(model)
+        return link.infer(raw).output

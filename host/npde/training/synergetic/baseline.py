@@ -23,6 +23,12 @@ class Components:
         flat = images.reshape(len(images), -1)
         return np.clip(self.fitted.inverse_transform(self.fitted.transform(flat)), -1, 1).reshape(images.shape)
 
+    def denoised(self, images: NDArray, deviation: float) -> Real:
+        """``images`` with normal noise of ``deviation``, of which each component keeps the share λ/(λ + deviation²): Wiener's filter in these components."""
+        flat = images.reshape(len(images), -1)
+        kept = self.fitted.explained_variance_ / (self.fitted.explained_variance_ + deviation**2)
+        return np.clip(self.fitted.inverse_transform(kept * self.fitted.transform(flat)), -1, 1).reshape(images.shape)
+
     def reconstruction_error(self, images: NDArray) -> Real:
         """(n,): the mean square of image minus generated image."""
         return ((images - self.generated(images)) ** 2).mean(axis=(1, 2, 3))

@@ -51,12 +51,12 @@ def measure(system: System, trial: Trial) -> Measured:
 
 
 def measure_components(size: int, trial: Trial) -> Measured:
-    """As many principal components of the same training samples as a code has values, in float64."""
+    """As many principal components of the same training samples as a code has values, in float64; told how strong the noise is."""
     data = trial.learned
     components = Components(as_units(data, data.train_x), size)
     images = as_units(data, trial.images)
     scores = {"reconstruction error": components.reconstruction_error(images), "minus log likelihood": components.surprise(images)}
-    cleaned = components.generated(as_units(data, _with_noise(data)))
+    cleaned = components.denoised(as_units(data, _with_noise(data)), NOISE)
     return Measured(trial.strange, scores, score.peak_signal_to_noise(cleaned, as_units(data, data.test_x)))
 
 

@@ -59,6 +59,11 @@ def test_components_are_the_best_linear_code(digits):
     errors = [Components(train, size).reconstruction_error(test).mean() for size in (4, 16, 64)]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] == pytest.approx(0, abs=1e-20)
+    unclipped = Components(train * 0.1, 12)  # far from the range's ends
+    drawn = test * 0.1 + np.random.default_rng(0).normal(size=test.shape) * 0.04
+    wrong = [((cleaned - test * 0.1) ** 2).mean() for cleaned in (unclipped.generated(drawn), unclipped.denoised(drawn, 0.04), unclipped.denoised(drawn, 1.0))]
+    assert wrong[1] < wrong[0] < wrong[2]
+    assert np.allclose(unclipped.denoised(drawn, 0.0), unclipped.generated(drawn))
     found = measure_components(16, trial(digits))
     assert 0.7 < found.areas["reconstruction error"] < 1
     assert found.accuracy is None
