@@ -107,7 +107,7 @@ def _measured(system: System, trial: Trial, data: Dataset, folder: Path) -> dict
         "accuracy": round(found.accuracy or 0.0, 4),
         "PSNR noisy": round(psnr_of_noise(trial.learned), 2),
         "PSNR denoised": round(found.psnr, 2),
-        "PSNR components": round(components.psnr, 2),
+        "PSNR linear": round(components.psnr, 2),
     }
 
 

@@ -1,4 +1,4 @@
-"""A system, or the principal components in its place, on test images: anomalies by their scores, noise taken away."""
+"""A system, or a linear one in its place, on test images: anomalies by their scores, noise taken away."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from npde.data import Dataset
 from npde.training.samples import unit_range
 from npde.training.synergetic import score
 from npde.training.synergetic.anomaly import Trial, noisy
-from npde.training.synergetic.baseline import Components
+from npde.training.synergetic.baseline import Components, LinearDenoiser
 from npde.training.synergetic.system import Answers, Real, System
 
 NOISE = 0.4
 """The standard deviation of the noise to take away: a fifth of the images' range, of length 2."""
 NOISE_SEED = 1
 """The same noise for whoever is measured."""
+MOST = 20_000
+"""Training images that the linear denoiser is fitted to: many times the values of one."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ def measure(system: System, trial: Trial) -> Measured:
 
 
 def measure_components(size: int, trial: Trial) -> Measured:
-    """As many principal components of the same training samples as a code has values, in float64; told how strong the noise is."""
+    """As many principal components of the same training samples as a code has values, and, for the noise, the best linear pair; in float64."""
     data = trial.learned
     components = Components(as_units(data, data.train_x), size)
     images = as_units(data, trial.images)
     scores = {"reconstruction error": components.reconstruction_error(images), "minus log likelihood": components.surprise(images)}
-    cleaned = components.denoised(as_units(data, _with_noise(data)), NOISE)
+    train = data.train_x[:MOST]
+    drawn = noisy(train, NOISE, data.raw_range, NOISE_SEED + 1)
+    cleaned = LinearDenoiser(as_units(data, drawn), as_units(data, train), size).generated(as_units(data, _with_noise(data)))
     return Measured(trial.strange, scores, score.peak_signal_to_noise(cleaned, as_units(data, data.test_x)))
 
 

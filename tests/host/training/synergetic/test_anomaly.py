@@ -7,7 +7,7 @@ import pytest
 
 from npde.errors import DataError
 from npde.training.synergetic.anomaly import noisy, patched, trial, without
-from npde.training.synergetic.baseline import Components
+from npde.training.synergetic.baseline import Components, LinearDenoiser
 from npde.training.synergetic.measure import as_units, measure_components
 
 
@@ -59,11 +59,16 @@ def test_components_are_the_best_linear_code(digits):
     errors = [Components(train, size).reconstruction_error(test).mean() for size in (4, 16, 64)]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] == pytest.approx(0, abs=1e-20)
-    unclipped = Components(train * 0.1, 12)  # far from the range's ends
-    drawn = test * 0.1 + np.random.default_rng(0).normal(size=test.shape) * 0.04
-    wrong = [((cleaned - test * 0.1) ** 2).mean() for cleaned in (unclipped.generated(drawn), unclipped.denoised(drawn, 0.04), unclipped.denoised(drawn, 1.0))]
-    assert wrong[1] < wrong[0] < wrong[2]
-    assert np.allclose(unclipped.denoised(drawn, 0.0), unclipped.generated(drawn))
     found = measure_components(16, trial(digits))
     assert 0.7 < found.areas["reconstruction error"] < 1
     assert found.accuracy is None
+
+
+def test_the_linear_denoiser_beats_components_and_is_of_the_rank_it_says(digits):
+    train, test = as_units(digits, digits.train_x), as_units(digits, digits.test_x)
+    drawn, held = (as_units(digits, noisy(raw, 0.4, digits.raw_range, seed=4)) for raw in (digits.train_x, digits.test_x))
+    wrong = {size: ((LinearDenoiser(drawn, train, size).generated(held) - test) ** 2).mean() for size in (4, 16, 64)}
+    assert wrong[64] < wrong[16] < wrong[4]
+    assert wrong[16] < ((Components(train, 16).generated(held) - test) ** 2).mean()
+    moved = LinearDenoiser(drawn * 0.01, train * 0.01, 5).generated(held * 0.01).reshape(len(held), -1)
+    assert np.linalg.matrix_rank(moved - moved[0]) == 5
