@@ -27,6 +27,8 @@ from npde.training.physics import PAD
 from npde.training.quantiser import rescale, straight_through, units
 
 Parameters = Mapping[str, Array]
+Advance = Callable[[int, Stencil, Grid, Array], Array]
+"""The field after the stencil step of that index, from the grid before it and its field."""
 
 
 def precision(program: Program, *, quantised: bool = True) -> type[np.float32] | type[np.float64]:
@@ -66,12 +68,14 @@ def outputs(
     return np.concatenate(chunks, axis=3).transpose(3, 1, 2, 0)
 
 
-def evolve(program: Program, parameters: Parameters, fields: Array, *, quantised: bool) -> Array:
+def evolve(
+    program: Program, parameters: Parameters, fields: Array, *, quantised: bool, stencils: Advance | None = None
+) -> Array:
     """The last grid, (channels, height, width, batch), for input integers ``fields`` of the same layout.
 
     ``parameters`` are real numbers named ``"{index}.kernel"``, ``"{index}.bias"`` and ``"{index}.maps"``, shaped
     as :meth:`Program.tensors` says. Fields are in units in the last place of their format, in floats of the type
-    :func:`precision` names; a float64 needs ``jax.enable_x64``.
+    :func:`precision` names; a float64 needs ``jax.enable_x64``. ``stencils`` advances a field through a stencil step in place of the step itself.
     """
     u = fields
     for index, (step, grid) in enumerate(zip(program.steps, program.grids(), strict=False)):
@@ -81,6 +85,8 @@ def evolve(program: Program, parameters: Parameters, fields: Array, *, quantised
             case Dense():
                 cell = u.transpose(1, 2, 0, 3).reshape(grid.size, 1, 1, -1)
                 u = _advance(step.as_stencil(), Dense.flatten(grid), parameters, index, cell, quantised)
+            case Stencil() if stencils is not None:
+                u = stencils(index, step, grid, u)
             case Stencil():
                 u = _advance(step, grid, parameters, index, u, quantised)
             case Recurrent():
@@ -112,15 +118,16 @@ def _time_step(
     bias = units(parameters[f"{index}.bias"].astype(dtype), stencil.bias, quantised) * 2.0 ** stencil.bias_shift(grid)
 
     def euler(u: Array) -> Array:
-        acc = _convolve(stencil, grid, kernel, u) + bias[:, None, None, None]
+        acc = convolve(stencil, grid, kernel, u) + bias[:, None, None, None]
         if stencil.skip:
             acc = acc + u * 2.0**stencil.weight.frac
-        return _react(stencil, rescale(acc, stencil.shift(grid), quantised), quantised)
+        return react(stencil, rescale(acc, stencil.shift(grid), quantised), quantised)
 
     return euler
 
 
-def _convolve(stencil: Stencil, grid: Grid, kernel: Array, u: Array) -> Array:
+def convolve(stencil: Stencil, grid: Grid, kernel: Array, u: Array) -> Array:
+    """``kernel`` ∗ ``u`` at the cells that the stride keeps, the boundary as the stencil has it."""
     reach = [(min(0, *axis), max(0, *axis)) for axis in zip(*stencil.taps, (0, 0), strict=True)]
     (top, bottom), (left, right) = reach
     padded = jnp.pad(u, ((0, 0), (-top, bottom), (-left, right), (0, 0)), mode=PAD[stencil.boundary])
@@ -136,7 +143,8 @@ def _convolve(stencil: Stencil, grid: Grid, kernel: Array, u: Array) -> Array:
     return product.reshape(stencil.out_channels, rows, cols, -1)
 
 
-def _react(stencil: Stencil, value: Array, quantised: bool) -> Array:
+def react(stencil: Stencil, value: Array, quantised: bool) -> Array:
+    """φ of ``value``, in units in the last place of the stencil's output and within it."""
     match stencil.phi:
         case Identity():
             pass

@@ -48,7 +48,7 @@ def descend(
 
     ``background`` is the integer that augmentation moves in; the tensors named ``frozen`` stay as they start. The same arguments give the same
     parameters, also when resumed from ``checkpoint_path``. Raises :class:`TrainingError` when the
-    loss stops being finite, when there is less than one batch, or for a checkpoint of another run.
+    loss stops being finite (the checkpoint then is that of the last epoch that ended well), when there is less than one batch, or for a checkpoint of another run.
     """
     batch = _batch(descent, len(fields))
     per_epoch = len(fields) // batch
@@ -86,8 +86,9 @@ def descend(
                     state, mean = steps(state, x.astype(dtype), y)
                 seen += len(x)
                 if not np.isfinite(mean):
+                    kept = f"; {checkpoint_path} holds the {epoch} epoch(s) before" if checkpoint_path is not None and epoch else ""
                     raise TrainingError(
-                        f"training diverged in epoch {epoch + 1}: the loss is {float(mean)}; lower the rate {descent.rate:g}"
+                        f"training diverged in epoch {epoch + 1}: the loss is {float(mean)}; lower the rate {descent.rate:g}{kept}"
                     )
                 if progress is not None:
                     progress(epoch + seen / (per_epoch * iterations), float(mean))
@@ -127,6 +128,12 @@ def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
 
 
 def within_formats(program: Program, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """Parameters projected onto what their formats can hold, or the quantiser would saturate what training cannot see."""
+    """Parameters projected onto what their formats can hold, or the quantiser would saturate what training cannot see.
+
+    Gains, which are folded into them, have none.
+    """
     held = {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
-    return {k: jnp.clip(v, float(held[k].low * held[k].step), float(held[k].high * held[k].step)) for k, v in tensors.items()}
+    return {
+        k: jnp.clip(v, float(held[k].low * held[k].step), float(held[k].high * held[k].step)) if k in held else v
+        for k, v in tensors.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,10 +12,12 @@ from npde import golden
 from npde.data import Dataset
 from npde.model import Model, Preprocess
 from npde.program import Program
+from npde.training import normalised
 from npde.training.errors import TrainingError
-from npde.training.gradient import Progress, accuracy, descend
+from npde.training.gradient import Progress, accuracy, descend, within_formats
+from npde.training.mirror import alike_mirrored
 from npde.training.parameters import FloatModel, initialise, rounded
-from npde.training.recipe import Recipe
+from npde.training.recipe import Descent, Recipe
 from npde.training.samples import fields_of, held_out, unit_range
 
 
@@ -39,11 +42,17 @@ def train(
         **initialise(program, seed=recipe.seed, diffusion=recipe.diffusion),
         **recipe.architecture.start(program, recipe.seed),
     }
+    descent = _settled(recipe.descent, data.train_x[shown], data.train_y[shown])
+    if descent.normalise:
+        start |= normalised.gains(program)
     tensors = descend(
-        program, start, recipe.descent, x[shown], data.train_y[shown],
+        program, start, descent, x[shown], data.train_y[shown],
         quantised=False, background=_background(program, preprocess, data), seed=recipe.seed,
         frozen=recipe.architecture.frozen(), checkpoint_path=checkpoint_path, progress=progress,
     )  # fmt: skip
+    if descent.normalise:
+        within = within_formats(program, normalised.folded(program, tensors, x[shown]))
+        tensors = {name: np.asarray(tensor) for name, tensor in within.items()}
     notes = {"data": data.name, "seed": str(recipe.seed)}
     if not shown.all():
         share = accuracy(program, tensors, x[~shown], data.train_y[~shown], quantised=False)
@@ -77,8 +86,8 @@ def quantise(
             )
         shown = ~held_out(data.train_y, recipe.validation)
         tensors = descend(
-            program, tensors, recipe.finetune, fields_of(program, trained.preprocess, data.train_x[shown]),
-            data.train_y[shown], quantised=True, background=_background(program, trained.preprocess, data),
+            program, tensors, _settled(recipe.finetune, data.train_x[shown], data.train_y[shown]),
+            fields_of(program, trained.preprocess, data.train_x[shown]), data.train_y[shown], quantised=True, background=_background(program, trained.preprocess, data),
             seed=recipe.seed, frozen=recipe.architecture.frozen(), checkpoint_path=checkpoint_path, progress=progress,
         )  # fmt: skip
     model = Model(program, rounded(program, tensors), trained.preprocess, notes)
@@ -102,6 +111,14 @@ def golden_share(model: Model, raw: NDArray, labels: NDArray[np.int64]) -> float
     if label is None:
         raise TrainingError(f"model {model.program.name!r} answers with fields, not with a label")
     return float(np.mean(label == labels))
+
+
+def _settled(descent: Descent, images: NDArray, labels: NDArray[np.int64]) -> Descent:
+    """With a flip or without one, where the samples decide."""
+    if descent.augmentation.flip != "alike":
+        return descent
+    flip = alike_mirrored(images, labels)
+    return msgspec.structs.replace(descent, augmentation=msgspec.structs.replace(descent.augmentation, flip=flip))
 
 
 def _background(program: Program, preprocess: Preprocess, data: Dataset) -> int:

@@ -10,6 +10,7 @@ import optax
 from jax import Array
 
 from npde.program import Program
+from npde.training import normalised
 from npde.training.evolution import evolve
 from npde.training.recipe import Descent
 
@@ -34,8 +35,11 @@ def loss(
     tensors = {**fixed, **parameters}
 
     def mean(x: Array, y: Array) -> Array:
-        answers = evolve(program, tensors, x, quantised=quantised).reshape(program.output.size, -1).T
-        logits = answers * 2.0**-program.output.q.frac
+        if descent.normalise and not quantised:
+            answers, _ = normalised.evolve(program, tensors, x)
+        else:
+            answers = evolve(program, tensors, x, quantised=quantised)
+        logits = answers.reshape(program.output.size, -1).T * 2.0**-program.output.q.frac
         target = optax.smooth_labels(jax.nn.one_hot(y, program.output.size), descent.smoothing)
         return optax.softmax_cross_entropy(logits, target).mean()
 

@@ -20,12 +20,13 @@ class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Random changes of each training sample, drawn anew every epoch.
 
     ``shift``: up to so many cells in each direction, background moving in. ``cutout``: one square
-    of that side set to background. ``flip``: mirrored left to right every second time.
+    of that side set to background. ``flip``: mirrored left to right every second time; ``"alike"``, if
+    :func:`npde.training.mirror.alike_mirrored` finds of the samples that they may be.
     """
 
     shift: int = 0
     cutout: int = 0
-    flip: bool = False
+    flip: bool | Literal["alike"] = False
 
 
 Strategy = Literal["adam", "lbfgs"]
@@ -36,7 +37,7 @@ class Descent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``batch`` samples make a step's objective, all of them if it is 0. L-BFGS takes ``iterations`` steps on each and has no
     ``rate``: its line search finds one. ``decay`` is weight decay on kernels, ``smoothing`` the share of the target
-    spread evenly over all classes.
+    spread evenly over all classes. ``normalise``: by the moments of each batch (:mod:`npde.training.normalised`), while floats are learned.
     """
 
     epochs: int
@@ -48,6 +49,7 @@ class Descent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     augmentation: Augmentation = Augmentation()
     strategy: Strategy = "adam"
     iterations: int = 20
+    normalise: bool = False
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
