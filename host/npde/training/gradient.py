@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import msgspec
 import numpy as np
 import optax
-from jax import Array
 from numpy.typing import NDArray
 
 from npde.program import Program
@@ -22,6 +21,7 @@ from npde.training.evolution import outputs, precision
 from npde.training.objective import CHUNK, loss
 from npde.training.optimiser import optimiser
 from npde.training.parameters import Tensors
+from npde.training.quantiser import within_formats
 from npde.training.recipe import Augmentation, Descent
 
 Progress = Callable[[float, float], None]
@@ -125,15 +125,3 @@ def _steps(program, descent, optimiser, quantised, fixed, state, x, y):
 
     state, losses = jax.lax.scan(step, state, (x, y))
     return state, losses.mean()
-
-
-def within_formats(program: Program, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """Parameters projected onto what their formats can hold, or the quantiser would saturate what training cannot see.
-
-    Gains, which are folded into them, have none.
-    """
-    held = {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
-    return {
-        k: jnp.clip(v, float(held[k].low * held[k].step), float(held[k].high * held[k].step)) if k in held else v
-        for k, v in tensors.items()
-    }

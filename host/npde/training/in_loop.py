@@ -22,8 +22,8 @@ from npde.golden import Answer
 from npde.model import Model
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, precision
-from npde.training.gradient import within_formats
 from npde.training.parameters import reals, rounded
+from npde.training.quantiser import within_formats
 from npde.training.samples import fields_of
 
 Progress = Callable[[int, float], object]

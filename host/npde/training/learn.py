@@ -14,7 +14,7 @@ from npde.model import Model, Preprocess
 from npde.program import Program
 from npde.training import normalised
 from npde.training.errors import TrainingError
-from npde.training.gradient import Progress, accuracy, descend, within_formats
+from npde.training.gradient import Progress, accuracy, descend
 from npde.training.mirror import alike_mirrored
 from npde.training.parameters import FloatModel, initialise, rounded
 from npde.training.recipe import Descent, Recipe
@@ -51,8 +51,7 @@ def train(
         frozen=recipe.architecture.frozen(), checkpoint_path=checkpoint_path, progress=progress,
     )  # fmt: skip
     if descent.normalise:
-        within = within_formats(program, normalised.folded(program, tensors, x[shown]))
-        tensors = {name: np.asarray(tensor) for name, tensor in within.items()}
+        tensors = normalised.folded(program, tensors, x[shown])
     notes = {"data": data.name, "seed": str(recipe.seed)}
     if not shown.all():
         share = accuracy(program, tensors, x[~shown], data.train_y[~shown], quantised=False)

@@ -18,6 +18,7 @@ from npde.program import Grid, Program, Stencil
 from npde.training.errors import TrainingError
 from npde.training.evolution import convolve, react
 from npde.training.evolution import evolve as evolve_plainly
+from npde.training.quantiser import within_formats
 
 Moments = dict[int, tuple[Array, Array]]
 """For each stencil step the mean and the variance, each (out channels,), of K∗u."""
@@ -56,7 +57,10 @@ def evolve(program: Program, parameters: Mapping[str, Array], fields: Array) -> 
 def folded(
     program: Program, parameters: Mapping[str, NDArray[np.float32]], fields: NDArray[np.integer]
 ) -> dict[str, NDArray[np.float32]]:
-    """Parameters without gains: the network that normalises by the moments over all of ``fields`` (n, height, width, channels)."""
+    """Parameters without gains, within their formats: the network that normalises by the moments over all of ``fields``.
+
+    ``fields`` are (n, height, width, channels) integers of the program's input.
+    """
     real = {name: jnp.asarray(tensor) for name, tensor in parameters.items()}
     seen = jax.jit(lambda x: evolve(program, real, x)[1])
     chunks = [
@@ -69,7 +73,8 @@ def folded(
         scale = parameters[f"{index}.gain"] / np.sqrt(variance + VARIANCE)
         tensors[f"{index}.kernel"] = (parameters[f"{index}.kernel"] * scale[:, None, None]).astype(np.float32)
         tensors[f"{index}.bias"] = (parameters[f"{index}.bias"] - mean * scale).astype(np.float32)
-    return tensors
+    within = within_formats(program, {name: jnp.asarray(tensor) for name, tensor in tensors.items()})
+    return {name: np.asarray(tensor) for name, tensor in within.items()}
 
 
 def _stencils(program: Program) -> Iterator[tuple[int, Stencil]]:

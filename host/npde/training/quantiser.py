@@ -1,12 +1,15 @@
-"""Rounding that gradients pass straight through, on integers held in floats (Bengio, Léonard and Courville 2013)."""
+"""Formats as a descent meets them: rounding that gradients pass straight through (Bengio, Léonard and Courville 2013), on integers held in floats."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from npde.fixed import Q
+from npde.program import Program
 
 
 def rescale(acc: Array, shift: int, quantised: bool) -> Array:
@@ -39,3 +42,15 @@ def straight_through(ideal: Array, rounded: Array) -> Array:
 straight_through.defvjp(
     lambda ideal, rounded: (rounded, None), lambda _, gradient: (gradient, jnp.zeros_like(gradient))
 )
+
+
+def within_formats(program: Program, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Parameters projected onto what their formats can hold, or the quantiser would saturate what training cannot see.
+
+    Gains, which are folded into them, have none.
+    """
+    held = {f"{index}.{part}": q for index, parts in program.tensors().items() for part, (_, q) in parts.items()}
+    return {
+        k: jnp.clip(v, float(held[k].low * held[k].step), float(held[k].high * held[k].step)) if k in held else v
+        for k, v in tensors.items()
+    }

@@ -99,6 +99,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             phase: msgspec.structs.replace(
                 getattr(self, phase), strategy=strategy, augmentation=Augmentation(), batch=8192 if many else 0,
                 epochs=2 if many and phase == "descent" else 1, iterations=10 if many else steps, decay=1e-4,
+                normalise=False,
             )
             for phase, steps in (("descent", 200), ("finetune", 40))
         }  # fmt: skip

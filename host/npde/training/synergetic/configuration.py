@@ -57,6 +57,8 @@ class Synergy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                     f"synergy {self.name!r}: noise is drawn anew for every batch, so a pair descends by adam with a positive batch and rate, "
                     f"not by {phase.strategy} with {phase.batch} and {phase.rate:g} for {phase.epochs} epochs"
                 )
+            if phase.normalise or phase.augmentation.flip == "alike":
+                raise TrainingError(f"synergy {self.name!r}: a pair's descents neither normalise nor ask the samples whether to mirror them")
         if not self.code >= 1:
             raise TrainingError(f"synergy {self.name!r}: a code has at least one value, not {self.code}")
         if not 0 < self.prior <= 1 or not self.noise >= 0 or not 0 <= self.validation <= 0.5:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from npde.training.augment import batches
 from npde.training.errors import TrainingError
 from npde.training.evolution import precision
-from npde.training.gradient import TOGETHER, within_formats
+from npde.training.gradient import TOGETHER
 from npde.training.optimiser import optimiser
 from npde.training.parameters import Tensors
+from npde.training.quantiser import within_formats
 from npde.training.recipe import Descent
 from npde.training.synergetic.configuration import Synergy, Terms
 from npde.training.synergetic.objective import free_energy, of

@@ -53,6 +53,7 @@ def test_a_configuration_survives_json_and_unknown_keys_do_not():
     ({"schedule": "never"}, "no schedule 'never'; there are joint, alternating, apart"),
     ({"descent": Descent(epochs=1, rate=1e-3, strategy="lbfgs")}, "descends by adam"),
     ({"finetune": Descent(epochs=1, rate=1e-3, batch=0)}, "a positive batch"),
+    ({"finetune": Descent(epochs=1, rate=1e-3, normalise=True)}, "neither normalise"),
 ])  # fmt: skip
 def test_what_cannot_be_learned_is_refused(small, changes, says):
     with pytest.raises(TrainingError, match=says):
