@@ -151,7 +151,7 @@ def test_recipes_give_per_step_widths_and_unknown_ones_list_the_known():
     program = msgspec.structs.replace(RECIPES["digits"], architecture=wide).program((8, 8, 1), 10)
     assert [s.weight.width for _, s, _ in program.weighted()] == [8, 6, 6, 8, 4, 8]
     wrong = msgspec.structs.replace(wide, weight_bits=(8, 8))
-    with pytest.raises(TrainingError, match="lists 2 widths; the architecture has 6"):
+    with pytest.raises(TrainingError, match="lists 2; the architecture has 6"):
         build_program(wrong, (8, 8, 1), 10, "x")
     with pytest.raises(TrainingError, match="there are digits, fashion"):
         recipe("mnist")

@@ -26,8 +26,8 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """A reaction-diffusion net: stages of 3×3 stencil steps, sums over tiles of the last grid, a dense answer.
 
     ``weight_bits`` and ``field_bits`` are one width for all weighted steps (the dense one included;
-    fields: all stencil steps and the pool) or one a step. A weight of w bits spans
-    ±``weight_range`` (its binary point is ``w - 1 - log2(weight_range)``), a field [-1, 1), so the
+    fields: all stencil steps and the pool) or one a step. A stencil's weight of w bits spans
+    ±2**``weight_range`` (one for all stencil steps, or one a step), a field [-1, 1), so the
     program, and with it the bitstream, follows from the recipe alone and survives a retraining.
     ``pool_range`` and ``answer_range`` do the same for the pooled sums and the answers.
     ``pool_size`` is the side of the tiles summed before the answer, the whole grid by default.
@@ -37,7 +37,7 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     stages: tuple[Stage, ...]
     weight_bits: int | tuple[int, ...] = 8
     field_bits: int | tuple[int, ...] = 8
-    weight_range: int = 0
+    weight_range: int | tuple[int, ...] = 0
     dense_range: int = 1
     pool_range: int = 5
     bias_range: int = 3
@@ -72,17 +72,18 @@ def build_program(architecture: Architecture, shape: tuple[int, int, int], class
         for k in range(1 + stage.residual)
     ]
     weight_bits = _spread("weight_bits", architecture.weight_bits, len(layout) + 1)
+    weight_range = _spread("weight_range", architecture.weight_range, len(layout))
     field_bits = _spread("field_bits", architecture.field_bits, len(layout) + 1)
     grid = Grid(*shape, Q(INPUT_BITS, INPUT_BITS - 1))
     steps: list[Step] = []
     start = grid
-    for (channels, stride, skip), weight, bits in zip(layout, weight_bits, field_bits, strict=False):
-        out = ranged(bits, 0)
+    for (channels, stride, skip), width, reach, bits in zip(layout, weight_bits, weight_range, field_bits, strict=False):
+        out, weight = ranged(bits, 0), ranged(width, reach)
         step = Stencil(
             out_channels=channels,
             taps=MOORE,
-            weight=ranged(weight, architecture.weight_range),
-            bias=biased(architecture.bias_range, ranged(weight, architecture.weight_range).frac + grid.q.frac),
+            weight=weight,
+            bias=biased(architecture.bias_range, weight.frac + grid.q.frac),
             out=out,
             phi=Clip(0 if architecture.rectify else -out.high, out.high),
             boundary=architecture.boundary,
@@ -92,6 +93,7 @@ def build_program(architecture: Architecture, shape: tuple[int, int, int], class
         grid = step.grid_after(grid, f"step {len(steps)}")
         steps.append(step)
     pooled = ranged(field_bits[-1], architecture.pool_range)
+    pooled = Q(pooled.width, min(pooled.frac, grid.q.frac))  # sums are no finer than what is summed
     steps.append(Pool(kind="sum", size=architecture.pool_size or max(grid.height, grid.width), out=pooled))
     dense = ranged(weight_bits[-1], architecture.dense_range)
     finest = dense.frac + pooled.frac
@@ -111,5 +113,5 @@ def _spread(what: str, bits: int | tuple[int, ...], steps: int) -> tuple[int, ..
     if isinstance(bits, int):
         return (bits,) * steps
     if len(bits) != steps:
-        raise TrainingError(f"{what} lists {len(bits)} widths; the architecture has {steps} steps that take one")
+        raise TrainingError(f"{what} lists {len(bits)}; the architecture has {steps} steps that take one")
     return bits
