@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 
 import msgspec
@@ -13,6 +14,7 @@ from npde.data import Dataset
 from npde.errors import ProgramError
 from npde.model import Model
 from npde.program import CROSS, MOORE, Clip, Dense, Grid, Pool, Program, Q, Relu, Stencil, Table
+from npde.training import gradient
 from npde.training.architecture import Architecture, Stage, build_program
 from npde.training.errors import TrainingError
 from npde.training.evolution import evolve, precision
@@ -111,6 +113,26 @@ def test_divergence_and_nan_are_named(bars):
         rounded(program, start)
     with pytest.raises(TrainingError, match="do not fill one batch"):
         descend(program, start, SHORT, fields[:3], np.zeros(3, np.int64), quantised=False, background=0, seed=0)
+
+
+def test_a_divergence_keeps_the_last_good_checkpoint_and_names_it(bars, tmp_path, monkeypatch):
+    """From the third epoch on nothing is a number: what is kept is the second's."""
+    path = tmp_path / "c.npz"
+    epochs = itertools.count(1)
+
+    batches = gradient.batches
+
+    def spoilt(*given, **more):
+        broken = next(epochs) > 2
+        for x, y in batches(*given, **more):
+            yield (np.full(x.shape, np.nan) if broken else x), y
+
+    monkeypatch.setattr(gradient, "batches", spoilt)
+    with pytest.raises(TrainingError, match=r"diverged in epoch 3: the loss is nan; lower the rate 0.005; .*c.npz holds the 2 epoch"):
+        train(small_recipe(), bars, checkpoint_path=path)
+    with np.load(path) as kept:
+        assert int(kept["epoch"]) == 2
+        assert all(np.isfinite(kept[name]).all() for name in kept.files if name.startswith("leaf"))
 
 
 def test_lbfgs_on_all_samples_lowers_the_loss_step_by_step_and_learns(bars):
