@@ -35,6 +35,8 @@ class Axis(Sized):
         ``"neumann"``, ``"dirichlet"`` or ``"periodic"``.
     copies : int
         Of :class:`Note`.
+    far : bool
+        Put a register behind each memory, which is then read a cycle earlier; nothing comes later for it.
 
     Members
     -------
@@ -48,12 +50,14 @@ class Axis(Sized):
         The same for the frame of centres.
     """
 
-    def __init__(self, bits: int, length: int, stride: int, reach: int, boundary: Boundary, copies: int):
+    def __init__(self, bits: int, length: int, stride: int, reach: int, boundary: Boundary, copies: int, far: bool = False):
         periodic = boundary == "periodic" and reach > 0
         if reach < 0 or reach >= length + (reach == 0) or (periodic and 2 * reach > length):
             raise ValueError(f"a reach of {reach} on an axis of {length} positions")
         self.bits, self.length, self.stride, self.reach = bits, length, stride, reach
         self.boundary, self.periodic, self.copies = boundary, periodic, copies
+        # Two cycles ahead of a column its word must lie there already, which was written a stride before it.
+        self.ahead = 2 if far and stride > 2 else 1
         super().__init__(
             {
                 "ce": In(1),
@@ -114,11 +118,11 @@ class Axis(Sized):
         return m
 
     def _column(self, m):
-        """Which of ``stride`` columns the word now here belongs to, and the next one's; any column may be the first."""
-        column, after = Signal(range(self.stride)), Signal(range(self.stride))
-        m.d.comb += after.eq(Mux(column == self.stride - 1, 0, column + 1))
-        with m.If(self.ce):
-            m.d.sync += column.eq(after)
+        """Which of ``stride`` columns the word now here belongs to, and that :attr:`ahead` of it; any may be the first."""
+        column, after = Signal(range(self.stride)), Signal(range(self.stride), init=self.ahead % self.stride)
+        for counter in (column, after):
+            with m.If(self.ce):
+                m.d.sync += counter.eq(Mux(counter == self.stride - 1, 0, counter + 1))
         return column, after
 
     def _position(self, m, first, name):
@@ -145,13 +149,18 @@ class Axis(Sized):
         m.submodules[name] = memory
         read, port = memory.read_port(), memory.write_port()
         m.d.comb += [
-            read.addr.eq(after),  # one cycle ahead, so that the word is here with its successor
+            read.addr.eq(after),  # ahead, so that the word is here with its successor
             read.en.eq(self.ce),
             port.addr.eq(column),
             port.data.eq(word),
             port.en.eq(self.ce & write),
         ]
-        return read.data
+        if self.ahead == 1:
+            return read.data
+        kept = Signal(bits, name=f"{name}_read", reset_less=True)
+        with m.If(self.ce):
+            m.d.sync += kept.eq(read.data)
+        return kept
 
     def _rolled(self, m, at, position, heads):
         """The lines of the frame whose centres leave: replayed at its end, taken from the kept ones at its beginning."""

@@ -57,8 +57,8 @@ class Resident(Sized):
 
     @property
     def lag(self) -> int:
-        """Cycles from asking the memory for a cell until its successor is written: two registers, the memory, the cascade."""
-        return self.cascade.delay + 4
+        """Cycles from asking the memory for a cell until its successor is written: three registers, the memory, the cascade."""
+        return self.cascade.delay + 5
 
     @property
     def frames_a_pass(self) -> int:
@@ -83,17 +83,27 @@ class Resident(Sized):
         given, taken = Signal(range(cells + 1), init=cells), Signal(range(cells + 1), init=cells)
         turning, running = Signal(), Signal()  # never both: the memory's ports are the pointers' or the passes'
         give, free = Signal(), Signal()
+        # What the memory gave while nobody took it is set aside, so that the way from ``o.ready``, which comes through
+        # the whole link, ends in one register and not at the enable of every block of the memory.
+        here, aside, aside_data = Signal(), Signal(), Signal(self.bits, reset_less=True)
+        take = Signal()
         m.d.comb += [
-            free.eq(~self.o.valid | self.o.ready),
+            free.eq(~here | ~aside),
             give.eq(turning & (given != cells) & free),
-            self.o.payload.eq(read.data),
+            self.o.valid.eq(here | aside),
+            self.o.payload.eq(Mux(aside, aside_data, read.data)),
             self.i.ready.eq(turning & (taken != cells) & ((given == cells) | (taken < given))),
+            take.eq(self.i.valid & self.i.ready),
         ]
         with m.If(give):
-            m.d.sync += [given.eq(given + 1), self.o.valid.eq(1)]
+            m.d.sync += [given.eq(given + 1), here.eq(1)]
+        with m.Elif(free):
+            m.d.sync += here.eq(0)
+        with m.If(~aside):
+            m.d.sync += [aside_data.eq(read.data), aside.eq(here & ~self.o.ready)]
         with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += aside.eq(0)
+        with m.If(take):
             m.d.sync += taken.eq(taken + 1)
 
         # A pass: which cell is asked for, and what is said with the first of them.
@@ -101,7 +111,7 @@ class Resident(Sized):
         left, under_way = Signal(TIMES_BITS), Signal(range(3 + self.lag // cells + 1))
         place, frame = Signal(range(cells)), Signal(range(self.frames_a_pass))
         begin, fresh = Signal(), Signal()
-        asked, asked_first, here_first = Signal(range(max(2, cells))), Signal(), Signal()
+        asked, asked_first, read_first = Signal(range(max(2, cells))), Signal(), Signal()
         now = Signal(range(copies + 1))
         said = Signal(cascade.note.shape())
         m.d.comb += [
@@ -110,9 +120,12 @@ class Resident(Sized):
             reads.first.eq(begin), reads.fresh.eq(fresh), reads.move.eq(running),
             read.addr.eq(Mux(running, asked, given)),
             read.en.eq(running | give),
-            cascade.cell.eq(read.data), cascade.first.eq(here_first), cascade.note.eq(said),
         ]  # fmt: skip
-        m.d.sync += [asked.eq(reads.address), asked_first.eq(begin), here_first.eq(asked_first)]
+        m.d.sync += [asked.eq(reads.address), asked_first.eq(begin), read_first.eq(asked_first)]
+        # The memory's blocks lie apart and take half a cycle to read; the cascade begins with a register.
+        cell, cell_first = Signal(self.bits, reset_less=True), Signal()
+        m.d.sync += [cell.eq(read.data), cell_first.eq(read_first)]
+        m.d.comb += [cascade.cell.eq(cell), cascade.first.eq(cell_first), cascade.note.eq(said)]
         with m.If(begin):
             m.d.sync += [left.eq(left - now), fresh.eq(0), said.left.eq(now), said.fresh.eq(fresh)]
         with m.If(running):
@@ -123,16 +136,20 @@ class Resident(Sized):
         # And written back, in the order in which it leaves the cascade.
         m.submodules.writes = writes = Walk(self.grid, start=cascade.roll, step=cascade.roll)
         owed = Signal(range(cells + 1))
-        back, back_at, back_data = Signal(), Signal(range(max(2, cells))), Signal(self.bits)
+        back, put, put_at = Signal(), Signal(), Signal(range(max(2, cells)))
+        put_data = Signal(self.bits, reset_less=True)
         ends = Signal()
         m.d.comb += [
             writes.first.eq(cascade.o_first), writes.fresh.eq(cascade.o_note.fresh), writes.move.eq(1),
             ends.eq(Mux(cascade.o_first, cells, owed) == 1),
-            write.en.eq(back | (self.i.valid & self.i.ready)),
-            write.addr.eq(Mux(back, back_at, taken)),
-            write.data.eq(Mux(back, back_data, self.i.payload)),
+            back.eq(cascade.o_first | (owed != 0)),
+            write.en.eq(put), write.addr.eq(put_at), write.data.eq(put_data),
         ]  # fmt: skip
-        m.d.sync += [back.eq(cascade.o_first | (owed != 0)), back_at.eq(writes.address), back_data.eq(cascade.o)]
+        m.d.sync += [
+            put.eq(back | take),
+            put_at.eq(Mux(back, writes.address, taken)),
+            put_data.eq(Mux(back, cascade.o, self.i.payload)),
+        ]
         with m.If(cascade.o_first):
             m.d.sync += owed.eq(cells - 1)
         with m.Elif(owed != 0):

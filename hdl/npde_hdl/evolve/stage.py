@@ -11,6 +11,7 @@ from npde_hdl.evolve.arithmetic import Arithmetic
 from npde_hdl.evolve.note import Note
 from npde_hdl.evolve.sized import Sized
 from npde_hdl.evolve.window import Window
+from npde_hdl.primitive.product import FAR
 
 
 class Stage(Sized):
@@ -43,7 +44,7 @@ class Stage(Sized):
         self.mapped = any(form.channel >= grid.channels for form in update.forms)
         self.cell_bits = grid.channels * grid.q.width
         bits = self.cell_bits + (evolve.maps * evolve.map.width if self.mapped else 0)
-        self.window = Window(update, grid, bits, copies)
+        self.window = Window(update, grid, bits, copies, kind in FAR)
         self.arithmetic = Arithmetic(evolve, update, grid, kind)
         self.copies = copies
         super().__init__(

@@ -25,6 +25,8 @@ class Window(Sized):
         Of a cell: all channels and maps, of whatever layout.
     copies : int
         Of :class:`Note`.
+    far : bool
+        Whether what takes the window lies so far from memories that these need registers.
 
     Members
     -------
@@ -36,13 +38,13 @@ class Window(Sized):
         Beside the first centre of a frame, :attr:`delay` enabled cycles later.
     """
 
-    def __init__(self, update: Update, grid: Grid, bits: int, copies: int):
+    def __init__(self, update: Update, grid: Grid, bits: int, copies: int, far: bool = False):
         self.update, self.grid, self.bits = update, grid, bits
         taps = [self.place(tap) for form in update.forms for tap in form.taps]
         self.up = max(abs(dy) for dy, _ in taps)
         self.left = max(abs(dx) for _, dx in taps)
-        self.vertical = Axis(bits, grid.height, grid.width, self.up, update.boundary, copies)
-        self.horizontal = Axis(bits * (2 * self.up + 1), grid.width, 1, self.left, update.boundary, copies)
+        self.vertical = Axis(bits, grid.height, grid.width, self.up, update.boundary, copies, far)
+        self.horizontal = Axis(bits * (2 * self.up + 1), grid.width, 1, self.left, update.boundary, copies, far)
         columns = data.ArrayLayout(data.ArrayLayout(bits, 2 * self.up + 1), 2 * self.left + 1)
         super().__init__(
             {

@@ -30,10 +30,11 @@ SHAPES = {
 class Taps(wiring.Component):
     """A window whose taps are the output, in the order of the form."""
 
-    def __init__(self, taps, grid, boundary):
+    def __init__(self, taps, grid, boundary, far=False):
         form = Form(channel=0, taps=taps, weights=(1,) * len(taps))
         self.taps = taps
-        self.window = Window(Update(forms=(form,), terms=(Term(channel=0, coefficient=0, value=0),), boundary=boundary), grid, 8, 1)
+        update = Update(forms=(form,), terms=(Term(channel=0, coefficient=0, value=0),), boundary=boundary)
+        self.window = Window(update, grid, 8, 1, far)
         self.delay = self.window.delay
         super().__init__(
             {"ce": In(1), "cell": In(8), "first": In(1), "note": In(Note(1)), "o": Out(8 * len(taps)), "o_first": Out(1)}
@@ -70,11 +71,12 @@ async def windows(bench, boundary, rolls):
     await bench.settle(patience=2000)
 
 
+@pytest.mark.parametrize("far", [False, True])
 @pytest.mark.parametrize("boundary", ["periodic", "dirichlet", "neumann"])
-def test_every_tap_is_there_at_once(boundary):
+def test_every_tap_is_there_at_once(boundary, far):
     components, rolls = {}, {}
     for name, (height, width, taps) in SHAPES.items():
-        core = Taps(taps, Grid(height, width, 1, Q8), boundary)
+        core = Taps(taps, Grid(height, width, 1, Q8), boundary, far)
         components[port(name)] = Streamed(core, height * width, whole_frames=boundary == "periodic")
         rolls[name] = core.window.roll
     cases = [Case(1, "all-out"), Case(2), Case(3, "bursts"), Case(4, "slow")]
