@@ -55,6 +55,16 @@ def test_normalising_makes_every_channel_alike_whatever_its_kernels_size():
     assert np.asarray(given[0]) == pytest.approx(np.asarray(given[1]), rel=1e-2, abs=0.5)
 
 
+def test_no_folded_kernel_leaves_its_format():
+    """Gains a hundred times too large: what was learned with is what is folded, not something clipped afterwards."""
+    tensors, x = drawn(200)
+    tensors = {name: t * 100 if name.endswith("gain") else t for name, t in tensors.items()}
+    wanted, _ = normalised.evolve(program(), {k: jnp.asarray(v) for k, v in tensors.items()}, x.transpose(3, 1, 2, 0).astype(np.float32))
+    folded = normalised.folded(program(), tensors, x)
+    assert np.abs(folded["0.kernel"]).max() == pytest.approx(127 / 128)
+    assert outputs(program(), folded, x, quantised=False) == pytest.approx(np.asarray(wanted).transpose(3, 1, 2, 0), rel=1e-3, abs=0.5)
+
+
 def test_moments_are_those_of_all_samples():
     """What does not fill a chunk of many is left out; fewer than a chunk are all taken."""
     tensors, x = drawn(3 * normalised.BATCH + 7)

@@ -36,7 +36,7 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
     ``clock`` in hertz and ``baud`` default to the board's. Raises :class:`FitError`, naming the
     resource, by how much, and the boards it does fit, when not even the smallest folding fits.
     """
-    link, budget = LINK_COST[board.family], _room(board)
+    budget = _room(board)
     menus = _menus(program, board, budget)
     intervals = sorted({choice.initiation_interval for menu in menus for choice in menu})
 
@@ -50,13 +50,24 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
     # A physicist waits for time steps: with an evolution the least interval it is. Nobody waits for what bytes hide.
     patience = 1.0 if any(program.evolutions()) else PATIENCE
     nearly = [i for i in intervals[low:] if i <= max(intervals[low] * patience, bytes_a_frame(program))]
-    plans = []
-    for interval in nearly:
-        steps = _combine(menus, interval, budget)
-        assert steps is not None
-        cost = sum((step.cost for step in steps), link)
-        plans.append(Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(steps), cost))
+    plans = list(_plans(program, board, menus, nearly, clock, baud))
     return max(plans, key=lambda plan: (plan.utilisation, -plan.initiation_interval, -plan.cost.luts))
+
+
+def foldings(program: Program, board: Board, *, clock: int | None = None, baud: int | None = None) -> Iterator[Plan]:
+    """At each initiation interval that a step can have, the shortest first, the plan within it that takes fewest multipliers, if any fits."""
+    menus = _menus(program, board, _room(board))
+    yield from _plans(program, board, menus, sorted({c.initiation_interval for menu in menus for c in menu}), clock, baud)
+
+
+def _plans(
+    program: Program, board: Board, menus: Sequence[Sequence[Choice]], intervals: Sequence[int], clock: int | None, baud: int | None
+) -> Iterator[Plan]:
+    for interval in intervals:
+        steps = _combine(menus, interval, _room(board))
+        if steps is not None:
+            cost = sum((step.cost for step in steps), LINK_COST[board.family])
+            yield Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(steps), cost)
 
 
 def fits(program: Program, board: Board) -> bool:

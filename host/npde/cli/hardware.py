@@ -25,10 +25,21 @@ def _plan(model: str, board: str, clock: float | None, baud: int | None):
     return plan_for(load_model(model).program, boards.get(board), clock=round(clock * 1e6) if clock else None, baud=baud)
 
 
-def plan(model: ModelSource, board: BoardName = "icebreaker", clock: Clock = None, baud: Baud = None, json: AsJson = False) -> None:
+def plan(
+    model: ModelSource,
+    board: BoardName = "icebreaker",
+    clock: Clock = None,
+    baud: Baud = None,
+    pareto: Annotated[bool, typer.Option("--pareto", help="All foldings worth having: frames a second against resources.")] = False,
+    picture: Annotated[Path, typer.Option(help="Where --pareto draws them.")] = Path("pareto.png"),
+    json: AsJson = False,
+) -> None:
     """How the model is folded onto a board, and what that costs and yields."""
     from npde_hdl import board as boards
 
+    if pareto:
+        _pareto(model, board, clock, baud, picture, json)
+        return
     chosen = _plan(model, board, clock, baud)
     budget = boards.get(board).budget.as_dict()
     used = {kind: f"{count:,} of {budget[kind]:,}" for kind, count in chosen.cost.as_dict().items() if budget[kind]}
@@ -68,6 +79,36 @@ def plan(model: ModelSource, board: BoardName = "icebreaker", clock: Clock = Non
         for row in steps:
             table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
         results.print(table)
+
+
+def _pareto(model: str, board: str, clock: float | None, baud: int | None, picture: Path, json: bool) -> None:
+    from npde.report.pareto import draw
+    from npde_hdl import board as boards
+    from npde_hdl.plan.pareto import frontier
+
+    writable(picture)
+    on = boards.get(board)
+    plans = frontier(load_model(model).program, on, clock=round(clock * 1e6) if clock else None, baud=baud)
+    budget = {kind: count for kind, count in on.budget.as_dict().items() if count}
+    shares = [{kind: 100 * plan.cost.as_dict()[kind] / count for kind, count in budget.items()} for plan in plans]
+    title = f"{model} on {board} at {plans[0].clock / 1e6:g} MHz"
+    draw(title, [(plan.frames_per_second, share) for plan, share in zip(plans, shares, strict=True)], plans[0].wire_frames_per_second, picture)
+    rows = [
+        {
+            "frames per second": round(plan.frames_per_second, 1), "cycles": plan.initiation_interval,
+            "multipliers": plan.multipliers, "utilisation": round(plan.utilisation, 3),
+            **{kind: plan.cost.as_dict()[kind] for kind in budget},
+        }
+        for plan in plans
+    ]  # fmt: skip
+    if json:
+        show(title, {"foldings": rows, "picture": str(picture)}, as_json=True)
+        return
+    table = Table(*rows[0], title=title)
+    for row, share in zip(rows, shares, strict=True):
+        table.add_row(*(f"{share[kind]:.0f} %" if kind in share else f"{value:,}" for kind, value in row.items()))
+    results.print(table)
+    results.print(f"{picture}: frames per second against each resource; the wire allows {plans[0].wire_frames_per_second:,.1f}")
 
 
 def verify(

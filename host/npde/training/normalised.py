@@ -45,7 +45,7 @@ def evolve(program: Program, parameters: Mapping[str, Array], fields: Array) -> 
         field = u * float(grid.q.step)
         acc = convolve(stencil, grid, parameters[f"{index}.kernel"], field)
         moments[index] = mean, variance = acc.mean(axis=(1, 2, 3)), acc.var(axis=(1, 2, 3))
-        scale = parameters[f"{index}.gain"] / jnp.sqrt(variance + VARIANCE)
+        scale = _scale(stencil, parameters, index, variance)
         value = acc * _cells(scale) + _cells(parameters[f"{index}.bias"] - mean * scale)
         if stencil.skip:
             value = value + field
@@ -68,9 +68,9 @@ def folded(
         for first in range(0, len(fields) - BATCH + 1 if len(fields) >= BATCH else 1, BATCH)
     ]
     tensors = {name: tensor for name, tensor in parameters.items() if not name.endswith(".gain")}
-    for index, _ in _stencils(program):
+    for index, stencil in _stencils(program):
         mean, variance = (np.mean([chunk[index][i] for chunk in chunks], axis=0) for i in (0, 1))
-        scale = parameters[f"{index}.gain"] / np.sqrt(variance + VARIANCE)
+        scale = np.asarray(_scale(stencil, real, index, jnp.asarray(variance)))
         tensors[f"{index}.kernel"] = (parameters[f"{index}.kernel"] * scale[:, None, None]).astype(np.float32)
         tensors[f"{index}.bias"] = (parameters[f"{index}.bias"] - mean * scale).astype(np.float32)
     within = within_formats(program, {name: jnp.asarray(tensor) for name, tensor in tensors.items()})
@@ -83,6 +83,17 @@ def _stencils(program: Program) -> Iterator[tuple[int, Stencil]]:
             if step.repeat > 1:
                 raise TrainingError(f"step {index} runs {step.repeat} times, each on another field: it cannot be normalised once")
             yield index, step
+
+
+def _scale(stencil: Stencil, parameters: Mapping[str, Array], index: int, variance: Array) -> Array:
+    """What a channel's kernel is to be folded with: gain over deviation, as far as the kernel's format reaches.
+
+    A smooth image varies little from cell to cell: unheld, the first kernels grow to several times what fits, and
+    clipping them afterwards costs most of the accuracy.
+    """
+    largest = jnp.abs(parameters[f"{index}.kernel"]).max(axis=(1, 2))
+    reach = float(stencil.weight.high * stencil.weight.step) / jnp.maximum(largest, VARIANCE)
+    return jnp.clip(parameters[f"{index}.gain"] / jnp.sqrt(variance + VARIANCE), -reach, reach)
 
 
 def _cells(channels: Array) -> Array:

@@ -128,6 +128,16 @@ RECIPES = {
         finetune=Descent(epochs=8, rate=1e-3, batch=128, smoothing=0.02, augmentation=Augmentation(flip=True)),
         data=FOLDER,
     ),
+    "best": Recipe(
+        name="best",
+        architecture=Architecture(
+            stages=(Stage(channels=12), Stage(channels=24, stride=2, residual=1), Stage(channels=40, stride=2, residual=1)),
+            rectify=True, weight_range=(1, 0, 0, 0, 0),
+        ),
+        descent=Descent(epochs=45, rate=5e-3, batch=128, augmentation=Augmentation(shift=1, flip="alike"), normalise=True),
+        finetune=Descent(epochs=12, rate=1e-3, batch=128, augmentation=Augmentation(shift=1, flip="alike")),
+        data=FOLDER,
+    ),
     "cnn": Recipe(
         name="cnn",
         architecture=Architecture(
