@@ -90,7 +90,7 @@ class Axis(Sized):
         if self.reach == 0:
             m.d.comb += [self.o[0].eq(self.i), self.o_first.eq(self.first), self.o_note.eq(self.note)]
             return m
-        centre_first, held_note = Signal(), Signal(Note(self.copies))
+        centre_first, held_note = Signal(), Signal(Note(self.copies), reset_less=True)
         until = Signal(range(self.late + 1))
         m.d.comb += centre_first.eq(until == 1)
         with m.If(self.ce):
@@ -112,9 +112,12 @@ class Axis(Sized):
             lines = [self.i, *(held.word_select(row, self.bits) for row in range(depth))]
             m.d.comb += pushed.eq(Cat(lines[:-1]))
             lines = self._bounded(self._position(m, centre_first, "centre"), lines)
+        # What is not the beginning of a frame needs no reset: one to every data register would cross the whole device.
+        window = Signal.like(self.o, name="window", reset_less=True)
+        m.d.comb += self.o.eq(window)
         with m.If(self.ce):
             # The word that came last is the neighbour farthest ahead.
-            m.d.sync += [self.o[index].eq(lines[depth - index]) for index in range(depth + 1)]
+            m.d.sync += [window[index].eq(lines[depth - index]) for index in range(depth + 1)]
         return m
 
     def _column(self, m):
@@ -140,7 +143,7 @@ class Axis(Sized):
     def _kept(self, m, at, word, write, bits, name):
         """What ``word`` was when it was last written in this column."""
         if self.stride == 1:
-            kept = Signal(bits, name=name)
+            kept = Signal(bits, name=name, reset_less=True)
             with m.If(self.ce & write):
                 m.d.sync += kept.eq(word)
             return kept

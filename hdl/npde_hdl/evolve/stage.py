@@ -91,7 +91,7 @@ class Stage(Sized):
         # The frame's first cell is as long in the arithmetic as every other.
         first, note = window.o_first, window.o_note
         for cycle in range(arithmetic.delay):
-            first_after, note_after = Signal(name=f"first{cycle}"), Signal(Note(self.copies), name=f"note{cycle}")
+            first_after, note_after = Signal(name=f"first{cycle}"), Signal(Note(self.copies), name=f"note{cycle}", reset_less=True)
             with m.If(self.ce):
                 m.d.sync += [first_after.eq(first), note_after.eq(note)]
             first, note = first_after, note_after
