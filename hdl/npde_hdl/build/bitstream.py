@@ -26,6 +26,8 @@ NAME = "npde"
 SUFFIX = {"ice40": "bin", "ecp5": "bit"}
 REPORT = "timing.json"
 SEEDS = 8
+ROUTER1_CELLS = 22_000
+"""Logic cells up to which ECP5 designs are left to nextpnr's own choice, router1; with more it had not ended after half an hour."""
 # No memory's word is used that was read in the cycle in which it was written: every reader waits until what it asks
 # for lies there. Left unsaid, synthesis adds a comparator, a register and a multiplexer to each memory for that case.
 COLLISIONS_DO_NOT_MATTER = r"setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:COLLISION_X_MASK=1'0 %i"
@@ -102,12 +104,13 @@ def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
     """The tools' input files, written to ``where``, and their command lines."""
     for stale in ("report.json", REPORT, f"{NAME}.{SUFFIX[board.family]}"):
         (where / stale).unlink(missing_ok=True)
+    router = " --router router2" if board.family == "ecp5" and plan.cost.luts > ROUTER1_CELLS else ""
     prepared = platform_of(board).prepare(
         Top(plan, board),
         name=NAME,
         script_after_read=COLLISIONS_DO_NOT_MATTER,
         synth_opts=board.synthesis,
-        nextpnr_opts=f"--report {REPORT} --timing-allow-fail",
+        nextpnr_opts=f"--report {REPORT} --timing-allow-fail{router}",
     )
     prepared.files[f"{NAME}.il"] = unindexed(prepared.files[f"{NAME}.il"])
     prepared.extract(where)
