@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from npde.models import NAMES
 from npde_hdl.board import BOARDS, Board
 
-EVERYWHERE = ("digits", "fashion")
+EVERYWHERE = ("digits", "fashion", "best")
 ONE = "ulx3s-25f"
 
 

@@ -16,7 +16,7 @@ from npde.link.board import Board
 from npde.models import NAMES, load_model
 from npde_sim.virtual import VirtualBoard
 
-BOARDS = {"digits": "icebreaker", "fashion": "icebreaker"}
+BOARDS = {"digits": "icebreaker", "fashion": "icebreaker", "best": "icebreaker"}
 """Where not on the ulx3s-25f."""
 COUNTS = {"digits": 445}
 """How many test samples where not 200."""

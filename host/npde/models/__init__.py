@@ -10,7 +10,7 @@ from npde.errors import ProgramError
 from npde.model import Model
 
 NAMES = (
-    "digits", "fashion", "cnn", "mlp", "mlp-fashion", "rnn", "rnn-fashion", "rnn-oscillations",
+    "digits", "fashion", "best", "cnn", "mlp", "mlp-fashion", "rnn", "rnn-fashion", "rnn-oscillations",
     "helmholtz", "helmholtz-fashion", "schroedinger",
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ PICTURED = 4
 EQUATIONS = {
     "digits": "u′ = φ(u + K∗u + b), reaction-diffusion",
     "fashion": "u′ = φ(u + K∗u + b), reaction-diffusion",
+    "best": "u′ = φ(u + K∗u + b), reaction-diffusion, normalised while it was learned",
     "cnn": "u′ = φ(K∗u + b), free stencils: a convolutional network",
     "mlp": "u′ = φ(K u + b), full-size kernels: a multilayer perceptron",
     "mlp-fashion": "u′ = φ(K u + b), full-size kernels: a multilayer perceptron",
