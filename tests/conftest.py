@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 
 def pytest_addoption(parser):
     group = parser.getgroup("npde", "hardware in the loop")
@@ -9,3 +11,6 @@ def pytest_addoption(parser):
     group.addoption("--npde-model", default="digits", help="the model its bitstream was built for")
     group.addoption("--npde-baud", default=3_000_000, type=int, help="its bit rate")
     group.addoption("--npde-count", default=30, type=int, help="test samples to infer")
+
+# A shell that starts the tests in the background has them ignore interrupts, and with them every program they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
