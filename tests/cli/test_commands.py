@@ -58,8 +58,10 @@ def test_plan_pareto_lists_and_draws_every_folding_worth_having(npde, tmp_path):
     picture = tmp_path / "p.png"
     told = npde("plan", "digits", "--pareto", "--picture", picture, "--json").json
     rates = [row["frames per second"] for row in told["foldings"]]
-    assert rates == sorted(rates, reverse=True) and len(rates) > 2
-    assert told["picture"] == str(picture) and picture.stat().st_size > 5000
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) > 2
+    assert told["picture"] == str(picture)
+    assert picture.stat().st_size > 5000
     assert "frames per second against each resource" in npde("plan", "digits", "--pareto", "--picture", picture).out.replace("\n", " ")
 
 
