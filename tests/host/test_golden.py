@@ -107,20 +107,25 @@ def formats(draw, widest: int, low: int = -2, high: int = 16):
 @st.composite
 def models(draw):
     """A random program of one to four steps with random integers, extremes among them."""
+
+    def coarser(frac: int, most: int) -> int:
+        """Four steps that all took the most would end below the 32 places before the point that a format may lack."""
+        return frac - draw(st.integers(0, max(0, min(most, frac + 16))))
+
     grid = start = Grid(draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 3)), draw(formats(18)))
     steps = []
     for _ in range(draw(st.integers(1, 4))):
         kind = draw(st.sampled_from(["stencil"] * 4 + ["pool", "dense"]))
         if kind == "pool":
-            out = Q(draw(st.integers(2, 18)), grid.q.frac - draw(st.integers(0, 6)))
+            out = Q(draw(st.integers(2, 18)), coarser(grid.q.frac, 6))
             step = Pool(kind=draw(st.sampled_from(["sum", "max"])), size=draw(st.integers(1, 5)), out=out)
         else:
             weight = draw(formats(16))
             frac = weight.frac + grid.q.frac
-            bias, out = (Q(draw(st.integers(2, top)), frac - draw(st.integers(0, 12))) for top in (32, 18))
+            bias, out = (Q(draw(st.integers(2, top)), coarser(frac, 12)) for top in (32, 18))
             phis = [Identity(), Relu(), Clip(out.low + 1, draw(st.integers(out.low + 2, out.high)))]
             entries = draw(st.lists(st.integers(out.low, out.high), min_size=8, max_size=8))
-            phi = draw(st.sampled_from([*phis, Table(Q(3, frac - draw(st.integers(0, 12))), tuple(entries))]))
+            phi = draw(st.sampled_from([*phis, Table(Q(3, coarser(frac, 12)), tuple(entries))]))
             channels = draw(st.sampled_from([grid.channels, 1, 2, 3]))
             keeps = kind == "stencil" and channels == grid.channels and draw(st.booleans())
             if kind == "dense":
