@@ -46,7 +46,7 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
         middle = (low + high) // 2
         low, high = (low, middle) if _combine(menus, intervals[middle], budget) else (middle + 1, high)
     if low == len(intervals):
-        raise FitError(f"{misfit(program, board, menus)}; {elsewhere(program, board, fits)}{narrower(program, board, fits)}")
+        raise _fits_not(program, board, menus)
     # A physicist waits for time steps: with an evolution the least interval it is. Nobody waits for what bytes hide.
     patience = 1.0 if any(program.evolutions()) else PATIENCE
     nearly = [i for i in intervals[low:] if i <= max(intervals[low] * patience, bytes_a_frame(program))]
@@ -55,9 +55,17 @@ def plan_for(program: Program, board: Board, *, clock: int | None = None, baud: 
 
 
 def foldings(program: Program, board: Board, *, clock: int | None = None, baud: int | None = None) -> Iterator[Plan]:
-    """At each initiation interval that a step can have, the shortest first, the plan within it that takes fewest multipliers, if any fits."""
+    """At each initiation interval that a step can have, the shortest first, the plan within it that takes fewest multipliers, if any fits.
+
+    Raises :class:`FitError` as :func:`plan_for` does where none fits at all.
+    """
     menus = _menus(program, board, _room(board))
-    yield from _plans(program, board, menus, sorted({c.initiation_interval for menu in menus for c in menu}), clock, baud)
+    plans = _plans(program, board, menus, sorted({c.initiation_interval for menu in menus for c in menu}), clock, baud)
+    first = next(plans, None)
+    if first is None:
+        raise _fits_not(program, board, menus)
+    yield first
+    yield from plans
 
 
 def _plans(
@@ -68,6 +76,10 @@ def _plans(
         if steps is not None:
             cost = sum((step.cost for step in steps), LINK_COST[board.family])
             yield Plan(program, board.name, clock or board.clock, baud or board.baud, tuple(steps), cost)
+
+
+def _fits_not(program: Program, board: Board, menus: Sequence[Sequence[Choice]]) -> FitError:
+    return FitError(f"{misfit(program, board, menus)}; {elsewhere(program, board, fits)}{narrower(program, board, fits)}")
 
 
 def fits(program: Program, board: Board) -> bool:

@@ -18,11 +18,15 @@ Clock = Annotated[float | None, typer.Option(min=0.1, help="Pipeline clock in MH
 Baud = Annotated[int | None, typer.Option(min=300, help="Bit rate of the UART, the board's by default.")]
 
 
+def _hertz(clock: float | None) -> int | None:
+    return round(clock * 1e6) if clock else None
+
+
 def _plan(model: str, board: str, clock: float | None, baud: int | None):
     from npde_hdl import board as boards
     from npde_hdl.plan import plan_for
 
-    return plan_for(load_model(model).program, boards.get(board), clock=round(clock * 1e6) if clock else None, baud=baud)
+    return plan_for(load_model(model).program, boards.get(board), clock=_hertz(clock), baud=baud)
 
 
 def plan(
@@ -88,7 +92,7 @@ def _pareto(model: str, board: str, clock: float | None, baud: int | None, pictu
 
     writable(picture)
     on = boards.get(board)
-    plans = frontier(load_model(model).program, on, clock=round(clock * 1e6) if clock else None, baud=baud)
+    plans = frontier(load_model(model).program, on, clock=_hertz(clock), baud=baud)
     budget = {kind: count for kind, count in on.budget.as_dict().items() if count}
     shares = [{kind: 100 * plan.cost.as_dict()[kind] / count for kind, count in budget.items()} for plan in plans]
     title = f"{model} on {board} at {plans[0].clock / 1e6:g} MHz"
