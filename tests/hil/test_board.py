@@ -90,11 +90,11 @@ def test_it_counts_the_cycles_of_a_frame(board, model, samples):
 def test_garbage_of_every_kind_is_dropped_counted_and_forgotten(board, model):
     session = board.session
     before = board.status().dropped
-    good = bytearray(encode(Frame(Kind.STATUS, session._sequence, b"")))
+    good = bytearray(encode(Frame(Kind.STATUS, session._window.sequence, b"")))
     flipped = bytes([good[0], good[1] ^ 4]) + bytes(good[2:])
     garbage = [flipped, bytes(good[:3]) + b"\0", b"\x09ab\0", b"\xff" * 1500 + b"\0", bytes(range(1, 256)) + b"\0"]
     for wire in garbage:
-        session._write(wire)
+        session._pipe.write(wire)
     assert board.status().dropped == (before + len(garbage)) % 65536
     board.load(model)
     assert board.held == model.content_hash
