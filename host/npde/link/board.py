@@ -15,7 +15,8 @@ from npde.errors import LinkError, ProgramError
 from npde.golden import Answer
 from npde.link.field import header, steps_in_turn, wire_of
 from npde.link.layout import Layout, layouts
-from npde.link.port import resolve
+from npde.link.pipe import Pipe
+from npde.link.port import REPLAY, resolve
 from npde.link.protocol import (
     COMMANDS,
     FIELD_EMIT,
@@ -32,6 +33,7 @@ from npde.link.protocol import (
     sample_bytes,
     value_bytes,
 )
+from npde.link.record import Recorder, Replay
 from npde.link.session import Session
 from npde.link.stream import Transfer
 from npde.model import Model
@@ -75,15 +77,18 @@ class Board:
         """Whether the loaded program's field stays on the board."""
 
     @classmethod
-    def open(cls, port: str, *, baud: int = BAUD) -> Board:
-        """The board on a device path, or ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`).
+    def open(cls, port: str, *, baud: int = BAUD, record: Recorder | None = None, pipe: Pipe | None = None) -> Board:
+        """The board on a device path, ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`) or ``replay:FILE``.
 
+        ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
         Raises :class:`LinkError` when none answers there.
         """
         path, release = resolve(port)
+        if pipe is None and path.startswith(REPLAY):
+            pipe = Replay(path.removeprefix(REPLAY))
         with contextlib.ExitStack() as undo:
             undo.callback(release)
-            session = Session(path, baud)
+            session = Session(path, baud, pipe=pipe, answered=record or _unrecorded)
             undo.callback(session.close)
             board = cls(session, release=release)
             undo.pop_all()
@@ -280,6 +285,10 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unrecorded(_: object) -> None:
+    """What is told every exchange where none is recorded."""
 
 
 def _little_endian(wire: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -18,13 +18,13 @@ from npde.link.window import MOST, Request, SequenceLostError, Window
 PATIENCE = 1.0
 ATTEMPTS = 4
 """Times a request is sent before a port on which nothing was ever heard is given up."""
-PERSISTENCE = 12.0
-"""Seconds of patience, in units of it, that a board once heard may stay silent."""
+SILENCE, PERSISTENCE = 12.0, 300.0
+"""In units of patience: how long a board once heard may be silent, and how long it may speak without answering a request."""
 BITS_PER_BYTE = 10
 BOOKKEEPING_BYTES = 2
 """Bytes a frame takes in the board's ring beside its kind, sequence and payload."""
-SMALLEST = 16
-"""Bytes of payload below which frames are not made smaller on a bad line."""
+SMALLEST, ALONE = 10, 64
+"""Bytes of payload below which frames are not made smaller on a bad line, and below which each request waits for the last."""
 
 
 class Heard(enum.Enum):
@@ -44,11 +44,14 @@ class Session:
     :class:`LinkError` when the port is absent or busy, when nothing answers, or when it goes away.
     """
 
-    def __init__(self, port: str, baud: int, *, patience: float = PATIENCE, pipe: Pipe | None = None):
+    def __init__(
+        self, port: str, baud: int, *, patience: float = PATIENCE, pipe: Pipe | None = None,
+        answered: Callable[[Request], None] = lambda request: None,
+    ):
         self.port, self.baud = port, baud
         self.ring = 0
         self.timer = Timer(patience)
-        self.answered: Callable[[Request], None] = lambda request: None
+        self.answered = answered
         """Told of every request once it has its answer; what a recording is made of."""
         self.losses = 0
         """Times that frames were sent again."""
@@ -118,6 +121,8 @@ class Session:
         """Whether the board surely has room for a request of so many bytes beside those under way."""
         held = sum(len(request.payload) for request in self._order) + payload
         frames = len(self._order) + 1
+        if self._frame < ALONE:
+            return not self._order
         return not self._order or (frames <= MOST and held + frames * (BOOKKEEPING_BYTES + OVERHEAD_BYTES) < self.ring)
 
     def submit(self, kind: Kind, payload: bytes = b"") -> Request:
@@ -151,14 +156,18 @@ class Session:
         self._pipe.close()
 
     def _answer_of(self, oldest: Request) -> Request:
-        attempts, progress = 1, time.monotonic()
+        attempts = 1
+        progress = voice = time.monotonic()
         while oldest.status is None:
             heard = self._hear(time.monotonic() + self.timer.wait(self._travelling()))
             now = time.monotonic()
             if heard is Heard.ANSWER:
-                attempts, progress, self._heard = 1, now, True
+                attempts, progress, voice, self._heard = 1, now, now, True
                 continue
-            if attempts >= ATTEMPTS and (not self._heard or now - progress > PERSISTENCE * self.patience):
+            if heard is Heard.REFUSAL:
+                voice = now
+            silent, stuck = now - voice > SILENCE * self.patience, now - progress > PERSISTENCE * self.patience
+            if attempts >= ATTEMPTS and (not self._heard or silent or stuck):
                 raise LinkError(
                     f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
                 )

@@ -80,14 +80,17 @@ class Transfer:
 
     def _ask(self) -> None:
         """Put as much under way as the board has room for."""
+        spacing = max(1, self.most_unpulled * self.sample // (self.most_pulls + 1))
         while True:
-            spacing = self.most_unpulled * self.sample // (self.most_pulls + 1)
-            if self.pulls == 0 or (self.pulls < self.most_pulls and self.since_pull >= max(spacing, 1) and self.session.room(PULL.size)):
-                self._pull()
             part = self._next_part()
-            if not part or not self.session.room(POSITION_BYTES + part):
+            # Where one request waits for another, pushes and pulls take turns.
+            due = self.since_pull > 0 or not part if self.pulls == 0 else self.pulls < self.most_pulls and self.since_pull >= spacing
+            if due and self.session.room(PULL.size):
+                self._pull()
+            elif part and self.session.room(POSITION_BYTES + part):
+                self._push(part)
+            else:
                 return
-            self._push(part)
 
     def _next_part(self) -> int:
         """How many of the samples' bytes go into the next PUSH; 0 for none now."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-LEAST = 0.02
-"""Seconds below which no wait goes: a host's scheduling and a USB bridge's polling."""
-
 
 class Timer:
-    """``patience``: seconds waited before anything was measured, and the most a doubled wait comes to."""
+    """``patience``: seconds waited at the least; more where answers were seen to take longer."""
 
     def __init__(self, patience: float):
         self.patience = patience
@@ -17,10 +14,8 @@ class Timer:
 
     def wait(self, travelling: float) -> float:
         """Seconds to wait; ``travelling`` is how many of them the bytes spend on the wire anyhow."""
-        if self._mean is None:
-            return self.patience + travelling
-        measured = max(LEAST, self._mean + 4 * self._spread)
-        return min(max(self.patience, measured), self._factor * measured) + travelling
+        expected = 0.0 if self._mean is None else self._mean + 4 * self._spread
+        return max(self.patience, self._factor * expected) + travelling
 
     def measured(self, seconds: float) -> None:
         """An answer came after so long, to a request sent once."""
@@ -33,4 +28,4 @@ class Timer:
 
     def late(self) -> None:
         """None came in time."""
-        self._factor *= 2
+        self._factor = min(8.0, 2 * self._factor)
