@@ -10,9 +10,7 @@ import pytest
 from npde import golden
 from npde.data import load_data
 from npde.errors import LinkError
-from npde.link.board import Board
 from npde.link.frame import Frame, encode
-from npde.link.port import resolve
 from npde.link.protocol import Kind, Status
 from npde.models import NAMES, load_model
 from npde_hdl import board as boards
@@ -20,46 +18,22 @@ from npde_hdl import board as boards
 pytestmark = pytest.mark.hil
 
 
-@pytest.fixture(scope="session")
-def options(request):
-    return {name: request.config.getoption(f"--npde-{name}") for name in ("board", "model", "baud", "count")}
-
-
-@pytest.fixture(scope="session")
-def model(options):
-    return load_model(options["model"])
-
-
-@pytest.fixture(scope="session")
-def port(options):
-    name = options["board"]
-    path, release = resolve(f"{name}:{options['model']}" if name.startswith("virtual:") else name)
-    yield path
-    release()
-
-
 @pytest.fixture
-def board(port, options):
-    with Board.open(port, baud=options["baud"]) as opened:
-        yield opened
-
-
-@pytest.fixture
-def samples(model, options):
+def samples(model, npde_options):
     """Test samples of a data set of the model's shape, else random ones over the input's whole range."""
     grid = model.program.input
     digits = load_data("digits")
     if digits.sample_shape == grid.shape:
-        return digits.test_x[: options["count"]]
-    integers = np.random.default_rng(0).integers(grid.q.low, grid.q.high + 1, size=(options["count"], *grid.shape))
+        return digits.test_x[: npde_options["count"]]
+    integers = np.random.default_rng(0).integers(grid.q.low, grid.q.high + 1, size=(npde_options["count"], *grid.shape))
     return (grid.q.real(integers) - model.preprocess.offset) / model.preprocess.scale
 
 
-def test_it_says_what_it_is(board, model, options):
+def test_it_says_what_it_is(board, model, npde_options):
     info = board.info
     assert info.board in boards.BOARDS
     assert info.shape == model.program.shape_hash
-    assert info.baud == options["baud"]
+    assert info.baud == npde_options["baud"]
     assert info.sample == model.program.input.size * -(-model.program.input.q.width // 8)
 
 
@@ -90,11 +64,11 @@ def test_it_counts_the_cycles_of_a_frame(board, model, samples):
 def test_garbage_of_every_kind_is_dropped_counted_and_forgotten(board, model):
     session = board.session
     before = board.status().dropped
-    good = bytearray(encode(Frame(Kind.STATUS, session._sequence, b"")))
+    good = bytearray(encode(Frame(Kind.STATUS, session._window.sequence, b"")))
     flipped = bytes([good[0], good[1] ^ 4]) + bytes(good[2:])
     garbage = [flipped, bytes(good[:3]) + b"\0", b"\x09ab\0", b"\xff" * 1500 + b"\0", bytes(range(1, 256)) + b"\0"]
     for wire in garbage:
-        session._write(wire)
+        session._pipe.write(wire)
     assert board.status().dropped == (before + len(garbage)) % 65536
     board.load(model)
     assert board.held == model.content_hash
@@ -121,7 +95,7 @@ def test_a_half_written_model_is_no_model(board, model, samples):
     assert board.held == model.content_hash
 
 
-def test_a_model_of_another_program_is_refused(board, options):
-    other = next(load_model(name) for name in NAMES if name != options["model"])
+def test_a_model_of_another_program_is_refused(board, npde_options):
+    other = next(load_model(name) for name in NAMES if name != npde_options["model"])
     with pytest.raises(LinkError, match="does not fit the bitstream"):
         board.load(other)

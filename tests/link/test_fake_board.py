@@ -168,7 +168,7 @@ def test_at_a_low_bit_rate_the_time_on_the_wire_is_waited_for(fake_board, small)
 
 
 def test_a_board_that_reads_nothing_does_not_hold_the_host_for_ever(monkeypatch):
-    monkeypatch.setattr("npde.link.session.WRITE_PATIENCE", 0.1)
+    monkeypatch.setattr("npde.link.pipe.WRITE_PATIENCE", 0.1)
     monkeypatch.setattr(Session, "synchronise", lambda self: None)
     master, slave = os.openpty()
     tty.setraw(slave)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npde.link.frame import Frame, decode, encode
@@ -72,3 +73,13 @@ def test_the_longest_frame_passes_and_one_byte_more_does_not(stuffing):
     too_long = body + zlib.crc32(body).to_bytes(4, "little")
     assert decode(stuffing[0](too_long)) is None
     assert decode(stuffing[0](b"\x01" + zlib.crc32(b"\x01").to_bytes(4, "little"))) is None
+
+
+@pytest.mark.slow
+@settings(max_examples=int(os.environ.get("NPDE_EXAMPLES", "100000")), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.one_of(st.binary(max_size=FRAME_BYTES + 40), st.builds(lambda f, g, n: encode(f)[:n] + encode(g)[n:-1], frames, frames, st.integers(0, 600))))
+def test_whatever_arrives_is_no_frame_or_the_very_one_that_was_sent(stuffed):
+    """NPDE_EXAMPLES of them: noise, and two frames run into each other. What is taken says the same when it is sent again."""
+    frame = decode(stuffed)
+    if frame is not None:
+        assert encode(frame)[:-1] == stuffed

@@ -163,3 +163,22 @@ def serve_virtual(
     # A terminal's interrupt reaches the simulator as well, which then ends with 0, perhaps before this process hears of it.
     if status:
         raise LinkError(f"the virtual board ended by itself (status {status})")
+
+
+def doctor(
+    port: Annotated[str | None, typer.Option("--port", help="Examine the board there; without, list the ports.")] = None,
+    baud: Baud = BAUD,
+    json: AsJson = False,
+) -> None:
+    """Find what is wrong with a board's connection, and say what to do."""
+    from npde.link.doctor import examine, ports
+
+    findings = ports() if port is None else examine(port, baud)
+    if json:
+        print(jsonlib.dumps({"ok": all(finding.ok for finding in findings), "findings": [finding._asdict() for finding in findings]}))
+    else:
+        rows = {finding.what: finding.found if finding.ok else f"WRONG: {finding.found}" for finding in findings}
+        show(port or "serial ports", rows, as_json=False)
+    for finding in findings:
+        if not finding.ok:
+            raise LinkError(f"{finding.found}; {finding.advice}")

@@ -12,7 +12,7 @@ from npde.cli.demo import demo
 from npde.cli.gallery import gallery
 from npde.cli.hardware import build, flash, plan, verify
 from npde.cli.learning import quantise, train
-from npde.cli.link import bench, infer, info, serve_virtual
+from npde.cli.link import bench, doctor, infer, info, serve_virtual
 from npde.cli.output import complaints
 from npde.cli.physics import derive, simulate
 from npde.cli.synergy import synergy
@@ -33,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    train, quantise, synergy, plan, verify, build, flash, serve_virtual, infer, bench, info, demo, derive, simulate, gallery,
+    train, quantise, synergy, plan, verify, build, flash, serve_virtual, infer, bench, info, doctor, demo, derive, simulate, gallery,
 ):  # fmt: skip
     app.command()(command)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,8 @@ from npde.errors import LinkError, ProgramError
 from npde.golden import Answer
 from npde.link.field import header, steps_in_turn, wire_of
 from npde.link.layout import Layout, layouts
-from npde.link.port import resolve
+from npde.link.pipe import Pipe
+from npde.link.port import REPLAY, resolve
 from npde.link.protocol import (
     COMMANDS,
     FIELD_EMIT,
@@ -24,15 +25,17 @@ from npde.link.protocol import (
     FRAME_BYTES,
     HASH_BYTES,
     OVERHEAD_BYTES,
-    POSITION_MODULUS,
     Info,
     Kind,
+    Region,
     Status,
     answer_bytes,
     sample_bytes,
     value_bytes,
 )
+from npde.link.record import Recorder, Replay
 from npde.link.session import Session
+from npde.link.stream import Transfer
 from npde.model import Model
 from npde.program import Evolve, Program
 
@@ -41,6 +44,7 @@ PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 STALL = 120.0
 """Seconds without one answer more until a board is given up: minutes of a simulated one's work on a large frame."""
 
+READ = struct.Struct(COMMANDS[Kind.READ].request)
 COUNTERS = struct.Struct(COMMANDS[Kind.STATUS].reply)
 
 
@@ -67,20 +71,24 @@ class Board:
             self.info = Info.unpack(reply[1 + HASH_BYTES :])
         except ValueError as error:
             raise LinkError(f"the board on {session.port} describes itself wrongly: {error}") from error
+        session.ring = self.info.ring
         self.model: Model | None = None
         self.resident = False
         """Whether the loaded program's field stays on the board."""
 
     @classmethod
-    def open(cls, port: str, *, baud: int = BAUD) -> Board:
-        """The board on a device path, or ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`).
+    def open(cls, port: str, *, baud: int = BAUD, record: Recorder | None = None, pipe: Pipe | None = None) -> Board:
+        """The board on a device path, ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`) or ``replay:FILE``.
 
+        ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
         Raises :class:`LinkError` when none answers there.
         """
         path, release = resolve(port)
+        if pipe is None and path.startswith(REPLAY):
+            pipe = Replay(path.removeprefix(REPLAY))
         with contextlib.ExitStack() as undo:
             undo.callback(release)
-            session = Session(path, baud)
+            session = Session(path, baud, pipe=pipe, answered=record or _unrecorded)
             undo.callback(session.close)
             board = cls(session, release=release)
             undo.pop_all()
@@ -114,22 +122,60 @@ class Board:
         self.model = None
         for number, (region, packing) in enumerate(zip(self.info.regions, self._packings(program), strict=True)):
             packed = packing.pack(model.weights[region.step])
-            size = region.word_bytes
-            per_frame = (PAYLOAD - 5) // size
-            for first in range(0, region.depth, per_frame):
-                words = packed[first * size : (first + per_frame) * size]
-                self.session.ask(Kind.WRITE, struct.pack("<BH", number, first) + words)
-            back = b""
-            while len(back) < len(packed):
-                at = len(back) // size
-                words = self.session.ask(Kind.READ, struct.pack("<BHH", number, at, region.depth - at))
-                if not words:
-                    raise LinkError(f"the board on {self.session.port} read back no words of step {region.step} from word {at}")
-                back += words
-            if back != packed:
+            self._write(number, region, packed)
+            if self._read(number, region) != packed:
                 raise LinkError(f"weights of step {region.step} read back differently from how they were written")
         self.session.ask(Kind.COMMIT, model.content_hash)
         self.model = model
+
+    def _write(self, number: int, region: Region, packed: bytes) -> None:
+        """Every word of a region, several frames under way at once: any order is right."""
+        size, first = region.word_bytes, 0
+        refused = None
+        while first < region.depth or self.session.pending:
+            count = max(1, min((PAYLOAD - 5) // size, self.session.frame // size, region.depth - first))
+            words = packed[first * size : (first + count) * size]
+            if words and self.session.room(3 + len(words)):
+                self.session.submit(Kind.WRITE, struct.pack("<BH", number, first) + words)
+                first += count
+                continue
+            request = self.session.collect()
+            refused = refused or (request.status if request.status != Status.OK else None)
+        if refused is not None:
+            raise LinkError(f"the board on {self.session.port} refused WRITE: {refused.name}")
+
+    def _read(self, number: int, region: Region) -> bytes:
+        """Every word of a region; a frame that brings fewer words than asked for is followed by the rest."""
+        size = region.word_bytes
+        wanted: deque[tuple[int, int]] = deque([(0, region.depth)])
+        asked: deque[tuple[int, int]] = deque()
+        back = bytearray(region.depth * size)
+        # As many words as a frame surely holds; the board also leaves room for the widest of its words.
+        widest = max(r.word_bytes for r in self.info.regions)
+        while wanted or asked:
+            if wanted and self.session.room(READ.size):
+                first, count = wanted.popleft()
+                part = max(1, min(count, (min(PAYLOAD - 3, self.session.frame) - widest) // size))
+                self.session.submit(Kind.READ, READ.pack(number, first, part))
+                asked.append((first, part))
+                if count > part:
+                    wanted.appendleft((first + part, count - part))
+                continue
+            request, (first, part) = self.session.collect(), asked.popleft()
+            if request.status != Status.OK:
+                raise LinkError(f"the board on {self.session.port} refused READ: {request.status and request.status.name}")
+            if not request.reply:
+                raise LinkError(f"the board on {self.session.port} read back no words of step {region.step} from word {first}")
+            if len(request.reply) % size or len(request.reply) > part * size:
+                raise LinkError(
+                    f"weights of step {region.step} read back differently from how they were written: "
+                    f"{len(request.reply)} bytes for {part} words of {size}"
+                )
+            back[first * size : first * size + len(request.reply)] = request.reply
+            if len(request.reply) < part * size:
+                got = len(request.reply) // size
+                wanted.append((first + got, part - got))
+        return bytes(back)
 
     def _packings(self, program: Program) -> list[Layout]:
         """The layout of each of the board's regions; raises :class:`LinkError` where they are not the program's."""
@@ -207,47 +253,18 @@ class Board:
 
     def _exchange(self, wire: bytes, count: int, size: int, progress: Callable[[int], None] | None = None) -> bytes:
         """Empty the streams, push ``wire``, pull ``count`` answers of ``size`` bytes each."""
-        self.session.ask(Kind.RESET)
-        pushed, got = 0, bytearray()
-        wanted = count * size
-        told, last = 0, time.monotonic()
-        while len(got) < wanted:
-            if pushed < len(wire):
-                pushed += self._push(pushed, wire[pushed : pushed + PAYLOAD - 2])
-            before = len(got)
-            got += self._pull(before)
-            if len(got) > wanted:
-                raise LinkError(f"the board on {self.session.port} gave more answers than it was given samples")
+        got, told = bytearray(), 0
+        for piece in self._stream(wire, count, size):
+            got += piece
             done = len(got) // size
             if progress is not None and done > told:
                 progress(done - told)
             told = done
-            now = time.monotonic()
-            if len(got) > before:
-                last = now
-            elif now - last > self.stall:
-                raise LinkError(
-                    f"the board on {self.session.port} has answered {done} of {count} samples "
-                    f"and no more for {self.stall:g} seconds"
-                )
         return bytes(got)
 
-    def _pull(self, position: int) -> bytes:
-        at = position % POSITION_MODULUS
-        reply = self.session.ask(Kind.PULL, struct.pack("<HH", at, PAYLOAD - 3))
-        place = int.from_bytes(reply[:2], "little")
-        if place != at:
-            raise LinkError(f"the board on {self.session.port} answers from position {place} where {at} was asked for")
-        return reply[2:]
-
-    def _push(self, position: int, samples: bytes) -> int:
-        at = position % POSITION_MODULUS
-        status, reply = self.session.request(Kind.PUSH, struct.pack("<H", at) + samples)
-        taken = (int.from_bytes(reply[:2], "little") - at) % POSITION_MODULUS
-        # POSITION answers a PUSH that was carried out before, its answer lost: it says how far that one came.
-        if status not in (Status.OK, Status.POSITION) or taken > len(samples):
-            raise LinkError(f"the board on {self.session.port} refused samples: {status.name}")
-        return taken
+    def _stream(self, wire: bytes, count: int, size: int) -> Iterator[bytes]:
+        self.session.ask(Kind.RESET)
+        yield from Transfer(self.session, wire, count, size, kept=self.info.answers, stall=self.stall).answers()
 
     @staticmethod
     def _answer(program: Program, wire: NDArray[np.uint8]) -> Answer:
@@ -268,6 +285,10 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _unrecorded(_: object) -> None:
+    """What is told every exchange where none is recorded."""
 
 
 def _little_endian(wire: NDArray[np.uint8]) -> NDArray[np.int64]:

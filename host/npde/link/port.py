@@ -7,6 +7,8 @@ from collections.abc import Callable
 from npde.errors import LinkError
 
 VIRTUAL = "virtual"
+REPLAY = "replay:"
+"""In front of the file of a recorded session, which needs no device."""
 FIRST_BOARD = "icebreaker"
 FIRST_MODEL = "digits"
 

@@ -1,4 +1,5 @@
 // The Verilated SoC behind a pseudo-terminal: its rx and tx pins, bit by bit, at the rate the host set on the terminal.
+// Every byte spends DELAY_CYCLES on its way, in either direction, as it does in a USB bridge.
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include <deque>
 #include "Vtop.h"
 #include "verilated.h"
 #if VM_TRACE
@@ -26,8 +28,9 @@ static double now() {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2 + VM_TRACE) return fprintf(stderr, "usage: %s CLOCK_HZ%s\n", argv[0], VM_TRACE ? " WAVEFORM" : ""), 2;
+    if (argc != 3 + VM_TRACE) return fprintf(stderr, "usage: %s CLOCK_HZ DELAY_CYCLES%s\n", argv[0], VM_TRACE ? " WAVEFORM" : ""), 2;
     const double clock_hz = atof(argv[1]);
+    const unsigned long long delay = strtoull(argv[2], nullptr, 10);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
@@ -62,7 +65,7 @@ int main(int argc, char **argv) {
         top.eval();
 #if VM_TRACE
         if (tracing) {
-            if (!waveform.isOpen()) waveform.open(argv[2]);
+            if (!waveform.isOpen()) waveform.open(argv[3]);
             waveform.dump((vluint64_t)(halves++ * half_ps));
         }
 #endif
@@ -72,8 +75,10 @@ int main(int argc, char **argv) {
         half(0);
     };
 
-    unsigned char in[4096], out = 0;
-    int have = 0, at = 0;
+    struct Byte { unsigned char value; unsigned long long due; };
+    std::deque<Byte> in, back;     // on their way to rx, and from tx to the host
+    unsigned char block[4096], out = 0;
+    unsigned long long look = 0;   // when to ask for bytes next
     unsigned sending = 0;          // frame bits still to go onto rx, least significant first
     int send_bits = 0, receive_bits = 0;
     // Cycles left of a bit. Fractions count: a clock is seldom a whole multiple of the bit rate.
@@ -87,8 +92,15 @@ int main(int argc, char **argv) {
         const int burst = 20000;
         for (int i = 0; i < burst; i++) {
             if (send_timer < 1) {
-                if (send_bits == 0 && at < have) {
-                    sending = (in[at++] << 1) | 0x200;
+                // A host's byte is looked for at every byte's end, so that how long a burst is here says nothing of the line.
+                if (send_bits == 0 && cycles >= look && in.size() < sizeof block) {
+                    const ssize_t got = read(master, block, sizeof block);
+                    for (ssize_t n = 0; n < got; n++) in.push_back({block[n], cycles + delay});
+                    look = cycles + (unsigned long long)(10 * bit);
+                }
+                if (send_bits == 0 && !in.empty() && in.front().due <= cycles) {
+                    sending = (in.front().value << 1) | 0x200;
+                    in.pop_front();
                     send_bits = 10;
                 }
                 if (send_bits) {
@@ -114,25 +126,24 @@ int main(int argc, char **argv) {
             } else if (--receive_timer < 1) {
                 receive_timer += bit;
                 if (--receive_bits == 0) {
-                    while (write(master, &out, 1) < 0 && !stopped) usleep(100);
+                    back.push_back({out, cycles + delay});
                 } else {
                     out = (out >> 1) | (top.tx ? 0x80 : 0);
                 }
                 quiet = 0;
             }
-            quiet++;
-        }
-        cycles += burst;
-        busy += now() - began;
-        if (at == have) {
-            at = 0;
-            const ssize_t got = read(master, in, sizeof in);
-            have = got > 0 ? got : 0;
-            // A frame may take millions of cycles to compute; only after those may simulated time stand still.
-            if (!have && quiet > 20000000ull) {
-                pollfd wait{master, POLLIN, 0};
-                poll(&wait, 1, 200);
+            while (!back.empty() && back.front().due <= cycles) {
+                while (write(master, &back.front().value, 1) < 0 && !stopped) usleep(100);
+                back.pop_front();
             }
+            quiet++;
+            cycles++;
+        }
+        busy += now() - began;
+        // A frame may take millions of cycles to compute; only after those may simulated time stand still.
+        if (in.empty() && quiet > 20000000ull) {
+            pollfd wait{master, POLLIN, 0};
+            poll(&wait, 1, 200);
         }
     }
 #if VM_TRACE

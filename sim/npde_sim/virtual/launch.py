@@ -32,15 +32,24 @@ class VirtualBoard:
     With a ``waveform`` it can :meth:`trace` into that file, and is slower. Raises :class:`BuildError`
     when the simulator cannot be built or does not start.
 
-    ``defects`` are what is wrong with it on purpose; it knows nothing of them.
+    ``baud`` is its UART's bit rate, the board's own by default. Every byte is ``delay`` seconds of simulated time on its
+    way between host and pins, in either direction, as in a USB bridge. ``defects`` are what is wrong with it on purpose;
+    it knows nothing of them.
     """
 
     def __init__(
-        self, program: Program, board: str = "icebreaker", *, waveform: Path | None = None, defects: Sequence[Defect] = ()
+        self,
+        program: Program,
+        board: str = "icebreaker",
+        *,
+        baud: int | None = None,
+        delay: float = 0.0,
+        waveform: Path | None = None,
+        defects: Sequence[Defect] = (),
     ):
-        self.plan: Plan = plan_for(program, boards.get(board))
+        self.plan: Plan = plan_for(program, boards.get(board), baud=baud)
         binary = build(self.plan, waves=waveform is not None, defects=defects)
-        arguments = [str(self.plan.clock), *([str(waveform)] if waveform else [])]
+        arguments = [str(self.plan.clock), str(round(delay * self.plan.clock)), *([str(waveform)] if waveform else [])]
         self.process = subprocess.Popen(
             [binary, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -1,0 +1,56 @@
+"""What carries bytes to a board and back: a serial port, or whatever stands in for one."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+import serial
+
+from npde.errors import LinkError
+
+WRITE_PATIENCE = 5.0
+"""Seconds a port may take no bytes before it is given up."""
+
+
+class Pipe(Protocol):
+    """A byte pipe; every failure is a :class:`LinkError` of one sentence that names it."""
+
+    def read(self, patience: float) -> bytes:
+        """What has arrived, at least a byte unless ``patience`` seconds pass without one."""
+
+    def write(self, wire: bytes) -> None:
+        """Send all of ``wire``."""
+
+    def close(self) -> None:
+        """Give it back; more than once does no harm."""
+
+
+class SerialPipe:
+    """A serial port, held for this process alone. Raises :class:`LinkError` when it is absent, busy or no port."""
+
+    def __init__(self, port: str, baud: int):
+        self.port = port
+        try:
+            self._serial = serial.Serial(port, baud, timeout=0.02, write_timeout=WRITE_PATIENCE, exclusive=True)
+        except (serial.SerialException, OSError, ValueError, OverflowError) as error:
+            reason = "is in use by another program" if "exclusively lock" in str(error) else f"cannot be opened ({error})"
+            raise LinkError(f"serial port {port} {reason if os.path.exists(port) else 'does not exist'}") from error
+
+    def read(self, patience: float) -> bytes:
+        try:
+            self._serial.timeout = patience
+            return self._serial.read(max(1, self._serial.in_waiting))
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise LinkError(f"the board on {self.port} went away while it was listened to: {error}") from error
+
+    def write(self, wire: bytes) -> None:
+        try:
+            self._serial.write(wire)
+        except serial.SerialTimeoutException as error:
+            raise LinkError(f"the port {self.port} takes no more bytes; does anything listen there?") from error
+        except (serial.SerialException, OSError) as error:
+            raise LinkError(f"the board on {self.port} went away while it was written to: {error}") from error
+
+    def close(self) -> None:
+        self._serial.close()
