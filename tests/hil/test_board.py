@@ -10,9 +10,10 @@ import pytest
 from npde import golden
 from npde.data import load_data
 from npde.errors import LinkError
+from npde.firmware.boards import BOARDS as FIRMWARE_BOARDS
 from npde.link.board import Board
 from npde.link.frame import Frame, encode
-from npde.link.port import resolve
+from npde.link.port import of_model, resolve
 from npde.link.protocol import Kind, Status
 from npde.models import NAMES, load_model
 from npde_hdl import board as boards
@@ -32,8 +33,7 @@ def model(options):
 
 @pytest.fixture(scope="session")
 def port(options):
-    name = options["board"]
-    path, release = resolve(f"{name}:{options['model']}" if name.startswith("virtual:") else name)
+    path, release = resolve(of_model(options["board"], options["model"]))
     yield path
     release()
 
@@ -57,7 +57,7 @@ def samples(model, options):
 
 def test_it_says_what_it_is(board, model, options):
     info = board.info
-    assert info.board in boards.BOARDS
+    assert info.board in {*boards.BOARDS, *FIRMWARE_BOARDS}
     assert info.shape == model.program.shape_hash
     assert info.baud == options["baud"]
     assert info.sample == model.program.input.size * -(-model.program.input.q.width // 8)
