@@ -35,6 +35,7 @@ BOARDS = {
     board.name: board
     for board in (
         FirmwareBoard("posix", "gcc", "gcc", native=True, suffix=""),
+        FirmwareBoard("stdin", "gcc", "gcc", suffix=""),
         FirmwareBoard("mps2-an385", *ARM, ("qemu-system-arm", "-M", "mps2-an385"), "qemu-system-arm"),
         FirmwareBoard("mps2-an386", *ARM, ("qemu-system-arm", "-M", "mps2-an386"), "qemu-system-arm"),
         FirmwareBoard("mps2-an500", *ARM, ("qemu-system-arm", "-M", "mps2-an500"), "qemu-system-arm"),
