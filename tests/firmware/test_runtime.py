@@ -16,7 +16,22 @@ from npde.errors import FitError
 from npde.fixed import Q
 from npde.model import Model, Weights
 from npde.models import NAMES, load_model
-from npde.program import CROSS, MOORE, Clip, Dense, Evolve, Form, Grid, Pool, Program, Recurrent, Stencil, Table, Term, Update
+from npde.program import (
+    CROSS,
+    MOORE,
+    Clip,
+    Dense,
+    Evolve,
+    Form,
+    Grid,
+    Pool,
+    Program,
+    Recurrent,
+    Stencil,
+    Table,
+    Term,
+    Update,
+)
 
 
 def _strategies(name: str):

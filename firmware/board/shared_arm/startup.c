@@ -23,7 +23,8 @@ static void fault(void)
 
 typedef void vector(void);
 
-__attribute__((section(".vectors"), used)) static vector *const vectors[16 + LINE_INTERRUPT + 1] = {
+extern vector *const vectors[];
+__attribute__((section(".vectors"), used)) vector *const vectors[16 + LINE_INTERRUPT + 1] = {
     (vector *)(void *)stack_top,
     begin,
     fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 
-
 BOUNDARIES = {"dirichlet": "NPDE_DIRICHLET", "neumann": "NPDE_NEUMANN", "periodic": "NPDE_PERIODIC"}
 
 

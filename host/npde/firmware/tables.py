@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
 
 from npde.firmware.csource import BOUNDARIES, CSource, fields, integer_type, octets, truth
 from npde.firmware.evolve_tables import evolve_table, scratch_values
