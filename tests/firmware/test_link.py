@@ -6,9 +6,11 @@ import random
 import shutil
 import struct
 import subprocess
+import zlib
 
 import numpy as np
 import pytest
+from cobs import cobs
 
 from npde import golden
 from npde.data import load_data
@@ -17,6 +19,7 @@ from npde.equation.general import with_times
 from npde.errors import FitError, LinkError
 from npde.firmware.launch import RunningFirmware, build
 from npde.link.board import Board
+from npde.link.field import header, wire_of
 from npde.link.frame import Frame, decode, encode
 from npde.link.port import of_model
 from npde.link.protocol import COMMANDS, FIELD_EMIT, FIELD_LOAD, FIELD_REPORT, REPLY, Kind, Status
@@ -82,6 +85,10 @@ def test_a_field_that_stays_on_the_board_is_golden_s_after_any_number_of_steps()
             assert np.array_equal(board.read_field(), field[0])
         board.reset()
         assert np.array_equal(board.read_field(), field[0])
+        # A header that comes while the one before is carried out waits for it.
+        answers = board._exchange(header(FIELD_REPORT, 2000) + header(FIELD_EMIT, 0), 1, 1 + board.info.answer)
+        field = golden.run(with_times(model, 2000), field).output
+        assert answers == b"\0" + wire_of(field, q)[0]
 
 
 @pytest.mark.parametrize("name", ["digits", "helmholtz", "rnn", "gray-scott"])
@@ -104,6 +111,18 @@ def test_bytes_that_are_no_frames_are_never_answered(seed):
     done = subprocess.run([build(load_model("digits"), "stdin")], input=wire, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert [decode(part) for part in done.stdout.split(b"\0") if part] == [Frame(Kind.SYNC | REPLY, 9, b"\0wxyz\1")]
+
+
+def test_the_longest_frame_is_answered_and_a_longer_one_is_dropped():
+    longest = encode(Frame(Kind.WRITE, 1, b"\0\0\0" + b"\1" * 503))
+    body = bytes([Kind.WRITE, 2]) + b"\0\0\0" + b"\1" * 504
+    longer = cobs.encode(body + zlib.crc32(body).to_bytes(4, "little")) + b"\0"
+    wire = encode(Frame(Kind.SYNC, 0, b"abcd")) + longest + longer + encode(Frame(Kind.STATUS, 2, b""))
+    done = subprocess.run([build(load_model("digits"), "stdin")], input=wire, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    answers = [decode(part) for part in done.stdout.split(b"\0") if part]
+    assert [answer.kind & ~REPLY for answer in answers] == [Kind.SYNC, Kind.WRITE, Kind.STATUS]
+    assert int.from_bytes(answers[-1].payload[2:4], "little") == 1
 
 
 def test_a_port_has_the_model_it_is_to_be_given():
