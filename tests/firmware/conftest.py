@@ -21,12 +21,12 @@ class Compiled:
 
     def __init__(self, model, library: Path):
         self.model = model
-        self.library = ctypes.CDLL(str(library))
-        self.address = ctypes.addressof(ctypes.c_char.in_dll(self.library, "model"))
+        self.shared = ctypes.CDLL(str(library))
+        self.address = ctypes.addressof(ctypes.c_char.in_dll(self.shared, "model"))
 
     def call(self, name: str, *arguments):
         """The function's result, the model its first argument."""
-        return getattr(self.library, name)(ctypes.c_void_p(self.address), *arguments)
+        return getattr(self.shared, name)(ctypes.c_void_p(self.address), *arguments)
 
     def infer(self, fields: np.ndarray) -> np.ndarray:
         """Answers (batch, values), the label last where there is one."""
