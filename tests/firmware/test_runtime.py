@@ -135,6 +135,11 @@ def test_an_evolution_amid_other_steps_keeps_frames_apart(compiled):
     agrees(compiled, *_filled(Program(name="amid", input=Grid(9, 8, 2, q), steps=steps), 4))
 
 
+def test_a_program_without_weights_is_golden(compiled):
+    q = Q(8, 6)
+    agrees(compiled, *_filled(Program(name="pool", input=Grid(5, 7, 2, q), steps=(Pool(kind="max", size=2, out=q),)), 5))
+
+
 def test_a_value_outside_the_format_is_refused_and_leaves_nothing_behind(compiled):
     model = load_model("digits")
     runtime = compiled(model)

@@ -192,7 +192,7 @@ def _model(source: CSource, model: Model, chain: list[Stage], held: list[Memory]
     resident = len(program.steps) == 1 and isinstance(program.steps[0], Evolve)
     source.structure("npde_model", "model", {
         "name": f'"{_comment(program.name)}"', "input": _grid(program.input), "output": _grid(output),
-        "stages": "stages", "stage_count": len(chain), "memories": "memories", "memory_count": len(held),
+        "stages": "stages", "stage_count": len(chain), "memories": "memories" if held else "NULL", "memory_count": len(held),
         "ends": "&ends", "result": result, "scratch": _scratch(source, chain), "argmax": truth(program.argmax),
         "resident": truth(resident), "content_hash": octets(model.content_hash), "shape_hash": octets(program.shape_hash),
         "build": "@BUILD@",
