@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full hil check bench boards gallery clean needs
+.PHONY: run test verify-full hil check firmware bench boards gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -21,6 +21,11 @@ PORT ?= virtual:icebreaker
 MODEL ?= digits
 hil: $(STAMP)
 	$(BIN)/python -m pytest tests/hil --npde-board="$(PORT)" --npde-model="$(MODEL)"
+
+# MODEL's firmware for every board, in build/firmware; says which toolchain is missing, by its Debian package.
+firmware: $(STAMP)
+	$(BIN)/npde export c "$(MODEL)" -o build/firmware
+	$(MAKE) -C build/firmware all
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -36,11 +36,11 @@ def model(npde_options):
 
 @pytest.fixture(scope="session")
 def npde_port(request, npde_options):
-    from npde.link.port import resolve
+    from npde.link.port import of_model, resolve
 
     replay = request.config.getoption("--npde-replay")
     name = f"replay:{replay}" if replay else npde_options["board"]
-    path, release = resolve(f"{name}:{npde_options['model']}" if name.startswith("virtual:") and name.count(":") == 1 else name)
+    path, release = resolve(of_model(name, npde_options["model"]))
     yield path
     release()
 

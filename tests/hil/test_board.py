@@ -10,6 +10,7 @@ import pytest
 from npde import golden
 from npde.data import load_data
 from npde.errors import LinkError
+from npde.firmware.boards import BOARDS as FIRMWARE_BOARDS
 from npde.link.frame import Frame, encode
 from npde.link.protocol import Kind, Status
 from npde.models import NAMES, load_model
@@ -31,7 +32,7 @@ def samples(model, npde_options):
 
 def test_it_says_what_it_is(board, model, npde_options):
     info = board.info
-    assert info.board in boards.BOARDS
+    assert info.board in {*boards.BOARDS, *FIRMWARE_BOARDS}
     assert info.shape == model.program.shape_hash
     assert info.baud == npde_options["baud"]
     assert info.sample == model.program.input.size * -(-model.program.input.q.width // 8)

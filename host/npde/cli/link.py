@@ -17,19 +17,17 @@ from npde.cli.output import AsJson, bar, complaints, results, show, writable
 from npde.data import load_data
 from npde.errors import LinkError
 from npde.link.board import BAUD, Board
+from npde.link.port import of_model
 from npde.model import Model
 from npde.models import load_model
 from npde.wholefile import whole
 
-Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, or virtual:icebreaker (virtual:BOARD:MODEL).")]
+Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, virtual:icebreaker (virtual:BOARD:MODEL), or firmware:posix (firmware:BOARD:MODEL).")]
 Baud = Annotated[int, typer.Option(min=300, help="Bit rate of the port.")]
 
 
 def _open(port: str, baud: int, model: str) -> Board:
-    if not port.startswith("virtual:") or port.count(":") > 1:
-        return Board.open(port, baud=baud)
-    # A virtual board is built for the model it is about to be given, as a real one was.
-    return Board.open(f"{port}:{model}", baud=baud)
+    return Board.open(of_model(port, model), baud=baud)
 
 
 def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:

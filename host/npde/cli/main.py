@@ -9,6 +9,7 @@ import typer
 
 from npde import __version__
 from npde.cli.demo import demo
+from npde.cli.export import export
 from npde.cli.gallery import gallery
 from npde.cli.hardware import build, flash, plan, verify
 from npde.cli.learning import quantise, train
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (
     train, quantise, synergy, plan, verify, build, flash, serve_virtual, infer, bench, info, doctor, demo, derive, simulate, gallery,
+    export,
 ):  # fmt: skip
     app.command()(command)
 

@@ -1,0 +1,4 @@
+BOARD_FOLDER := mps2
+BOARD_CPU := cortex-m3
+LINE_INTERRUPT := 0
+include board/shared_arm/arm.mk

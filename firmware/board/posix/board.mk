@@ -1,0 +1,4 @@
+BOARD_FOLDER := posix
+BOARD_CC := gcc
+BOARD_PACKAGE := gcc
+BOARD_FLAGS := -D_GNU_SOURCE

@@ -1,0 +1,78 @@
+"""A program's steps as stages: what each holds of the grid before it, rows that pass or a frame worked on in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from npde.program import Dense, Evolve, Form, Grid, Pool, Program, Recurrent, Stencil
+from npde.program.program import Step
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step, or one of its repeats, between ``before`` and ``after``.
+
+    ``rows`` of the grid before it are held. A frame in place has beside it ``old`` rows above the one under way and the
+    ``first`` rows of the frame, as they were.
+    """
+
+    index: int
+    step: Step
+    before: Grid
+    after: Grid
+    rows: int
+    in_frame: bool = False
+    old: int = 0
+    first: int = 0
+
+    @property
+    def row_values(self) -> int:
+        """Values in one row of the grid before it."""
+        return self.before.width * self.before.channels
+
+
+def rows_spanned(stencil: Stencil) -> tuple[int, int]:
+    """The first and the last row, counted from the cell's own, that a stencil reads."""
+    rows = [dy for dy, _ in stencil.taps] + [0] * stencil.skip
+    return min(rows), max(rows)
+
+
+def wraps(stencil: Stencil) -> bool:
+    """Whether its first row needs its last."""
+    return stencil.boundary == "periodic" and rows_spanned(stencil) != (0, 0)
+
+
+def stages(program: Program) -> list[Stage]:
+    """The stages in their order."""
+    return [stage for index, step in enumerate(program.steps) for stage in _of(index, step, *program.grids()[index : index + 2])]
+
+
+def _of(index: int, step: Step, before: Grid, after: Grid) -> Iterator[Stage]:
+    match step:
+        case Stencil():
+            yield from _stencil(index, step, before, after)
+        case Evolve():
+            reach = max(rows_reached(update.forms) for update in step.body)
+            first = max((rows_reached(u.forms) for u in step.body if u.boundary == "periodic"), default=0)
+            yield Stage(index, step, before, after, before.height, True, reach, first)
+        case Pool() | Dense() | Recurrent():
+            yield Stage(index, step, before, after, 1)
+
+
+def _stencil(index: int, step: Stencil, before: Grid, after: Grid) -> Iterator[Stage]:
+    first, last = rows_spanned(step)
+    window = before.height if wraps(step) else min(last - first + 1, before.height)
+    above, below = max(0, -first), max(0, last) if step.boundary == "periodic" else 0
+    in_place = before.height + above + below + 1
+    if step.repeat > 1 and step.repeat * window > in_place:
+        yield Stage(index, step, before, after, before.height, True, above, below)
+    else:
+        for _ in range(step.repeat):
+            yield Stage(index, step, before, after, window)
+
+
+def rows_reached(forms: Iterable[Form]) -> int:
+    """The farthest row that any of an update's forms reads."""
+    return max(abs(dy) for form in forms for dy, _ in form.taps)
+
