@@ -21,11 +21,11 @@ from npde.training.parameters import FORMAT
 
 @pytest.mark.parametrize(("words", "code", "says"), [
     (["plan", "mnist"], 2, "no model file at mnist; shipped models are digits, fashion"),
-    (["plan", "digits", "--board", "arty"], 4, "unknown board 'arty'; known are icebreaker, hx8k, ulx3s-25f, ulx3s-85f"),
+    (["plan", "digits", "--board", "arty"], 4, "unknown board 'arty'; known are icebreaker, hx8k, .*, ecpix5-85f"),
     (["verify", "digits", "--board", "arty"], 4, "unknown board 'arty'; known are"),
     (["infer", "digits", "--port", "virtual:arty"], 4, "unknown board 'arty'; known are"),
     (["serve-virtual", "--board", "arty"], 4, "unknown board 'arty'; known are"),
-    (["plan", "fashion", "--board", "hx8k"], 4, r"does not fit hx8k: even folded smallest it needs \d+ block RAMs where 32 are free, \d+ too many; it fits icebreaker, ulx3s-25f and ulx3s-85f"),
+    (["plan", "fashion", "--board", "hx8k"], 4, r"does not fit hx8k: even folded smallest it needs \d+ block RAMs where 32 are free, \d+ too many; it fits icebreaker, upduino, .* and ecpix5-85f"),
     (["verify", "fashion", "--board", "hx8k"], 4, r"block RAMs where 32 are free, \d+ too many; it fits icebreaker"),
     (["serve-virtual", "fashion", "--board", "hx8k"], 4, r"\d+ too many; it fits icebreaker"),
     (["infer", "fashion", "--port", "virtual:hx8k", "--data", "FASHION"], 4, r"\d+ too many; it fits icebreaker"),

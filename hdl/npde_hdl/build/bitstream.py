@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from amaranth.build import Attrs, Pins, Resource
+from amaranth_boards.resources import UARTResource
 
 from npde.errors import BuildError
 from npde_hdl import board as boards
@@ -95,9 +97,16 @@ def build(
 
 
 def platform_of(board: Board):
-    """The amaranth-boards platform a board row names."""
+    """The amaranth-boards platform a board row names, with the pins the row adds to it."""
     module, _, name = board.platform.partition(":")
-    return getattr(importlib.import_module(module), name)()
+    platform = getattr(importlib.import_module(f"amaranth_boards.{module}"), name)()
+    levels = Attrs(IO_STANDARD="SB_LVCMOS") if board.family == "ice40" else Attrs(IO_TYPE="LVCMOS33")
+    if board.serial:
+        rx, tx = board.serial
+        platform.add_resources([UARTResource(0, rx=rx, tx=tx, attrs=levels)])
+    platform.add_resources([Resource(pin_name, 0, Pins(pin, dir="o"), levels) for pin_name, pin in board.pins])
+    platform.default_clk = board.oscillator_pin or platform.default_clk
+    return platform
 
 
 def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
@@ -114,7 +123,8 @@ def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
     )
     prepared.files[f"{NAME}.il"] = unindexed(prepared.files[f"{NAME}.il"])
     prepared.extract(where)
-    return json.loads((where / f"build_{NAME}.json").read_text())["commands"]
+    # Some platforms add a bootloader's suffix behind the packer, for which not everyone has the tool.
+    return json.loads((where / f"build_{NAME}.json").read_text())["commands"][:3]
 
 
 def _run(command: list[str], where: Path, log: str) -> float:

@@ -22,6 +22,8 @@ def flash(bitstream: str | os.PathLike[str], board_name: str, *, volatile: bool 
     Raises :class:`BuildError` when there is no such file, no board is attached, or writing fails.
     """
     board = boards.get(board_name)
+    if not board.loader:
+        raise BuildError(f"openFPGALoader does not know {board.title}; what writes it: {board.note}")
     path = Path(bitstream)
     if not path.is_file():
         raise BuildError(f"no bitstream at {path}; npde build makes one")
