@@ -14,7 +14,7 @@ from npde_hdl.evolve.cascade import Regions
 from npde_hdl.evolve.port import FieldPort
 from npde_hdl.evolve.step import EvolveStep
 from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep
-from npde_hdl.primitive.product import FAR
+from npde_hdl.primitive.product import STEADY
 from npde_hdl.readout.answer import Answer
 from npde_hdl.readout.pool import PoolStep
 from npde_hdl.readout.queue import Queue
@@ -94,7 +94,16 @@ class Pipeline(wiring.Component):
 
         m.submodules.answer = answer = Answer(plan.program.output, plan.program.argmax)
         connect(m, self._refolded(m, source, answer.values, "answer_refold"), answer.values)
-        connect(m, answer.bytes, answers)
+        # The link's readiness ends here, in a register.
+        m.submodules.answered = answered = Queue(data.ArrayLayout(8, 1), 2)
+        m.d.comb += [
+            answered.i.payload[0].eq(answer.bytes.payload),
+            answered.i.valid.eq(answer.bytes.valid),
+            answer.bytes.ready.eq(answered.i.ready),
+            answers.payload.eq(answered.o.payload[0]),
+            answers.valid.eq(answered.o.valid),
+            answered.o.ready.eq(answers.ready),
+        ]
         # Every region's word meets here, from all over the device; the bus has a cycle to spare for a register,
         # which must run while the pipeline is held in reset.
         gathered = Signal(plan.bus_width, reset_less=True)
@@ -109,7 +118,7 @@ class Pipeline(wiring.Component):
             "region": region,
             "multiplier": "generic" if self.simulation else step.multiplier,
             "memory": "generic" if self.simulation else step.memory,
-            "far": step.multiplier in FAR,
+            "multiply": STEADY[step.multiplier],
             "defects": [defect for defect in self.defects if defect.region == region],
             "bus_width": self.plan.bus_width,
         }

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from npde.program import Evolve, Form, Grid, Tap, Update
 from npde_hdl.evolve.sized import Sized
-from npde_hdl.primitive.product import Products
+from npde_hdl.primitive.product import LATENCY, Products
 from npde_hdl.stencil.reaction import clamped, rescaled
 
 
@@ -68,11 +68,11 @@ class Arithmetic(Sized):
         """Enabled cycles from the taps to the cell."""
         ready = [_tree_delay(len(parts_of(form))) for form in self.update.forms]
         for product in self.update.products:
-            ready.append(max(ready[product.left], ready[product.right]) + Products.latency + 1)
+            ready.append(max(ready[product.left], ready[product.right]) + LATENCY + 1)
         return max(self._channel_ready(channel, ready) for channel in self.update.updated) + 1
 
     def _channel_ready(self, channel, ready):
-        terms = [ready[term.value] + Products.latency for term in self.update.terms if term.channel == channel]
+        terms = [ready[term.value] + LATENCY for term in self.update.terms if term.channel == channel]
         summands = len(terms) + (channel in self.update.biased) + self.update.skip
         return max(terms) + _tree_delay(summands)
 
@@ -87,7 +87,7 @@ class Arithmetic(Sized):
             whole = self._product(self._wait(left, a, at), self._wait(right, b, at), f"product{number}")
             frac = self.formats[product.left].frac + self.formats[product.right].frac
             rounded = clamped(_rescaled(whole, frac - product.out.frac), product.out.low, product.out.high)
-            values.append((self._register(rounded, product.out.width, f"value{len(values)}"), at + Products.latency + 1))
+            values.append((self._register(rounded, product.out.width, f"value{len(values)}"), at + LATENCY + 1))
 
         frac = evolve.accumulator_frac(update, grid)
         terms = {}
@@ -95,7 +95,7 @@ class Arithmetic(Sized):
             value, at = values[index]
             product = self._product(value, self.coefficients[coefficient], f"term{number}")
             up = frac - evolve.weight.frac - self.formats[index].frac
-            terms[coefficient, index] = product << up, at + Products.latency
+            terms[coefficient, index] = product << up, at + LATENCY
 
         centre = [self.taps.centre[channel] for channel in range(grid.channels)]
         total = self.delay

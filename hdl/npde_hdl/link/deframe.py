@@ -68,19 +68,24 @@ class Deframer(wiring.Component):
         remaining, unstuffs = Signal(8), Signal()  # bytes left of the COBS block; whether a zero follows it
         empty, bad = Signal(init=1), Signal()
         full, good = Signal(), Signal()
-        m.d.comb += [
+        # From registers, which lag a cycle behind: between two bytes, and between the header's places, there is one to spare.
+        long = Signal()
+        m.d.sync += [
             full.eq((self.read - write - 1)[: len(write)] == 0),
+            long.eq(length == FRAME_BYTES),
             good.eq(~bad & (remaining == 0) & (length >= OVERHEAD_BYTES) & crc.match),
         ]
+        put = Signal.like(writer.data, name="put")
+        m.d.sync += [writer.addr.eq(write), writer.data.eq(put), writer.en.eq(0)]
+        m.d.comb += put.eq(self.byte)
 
         def append(byte):
             """Write the next byte of the frame, or find that it cannot be one."""
-            with m.If(full | (length == FRAME_BYTES)):
+            with m.If(full | long):
                 m.d.sync += bad.eq(1)
             with m.Elif(~bad):
-                m.d.comb += [writer.addr.eq(write), writer.data.eq(byte), writer.en.eq(1)]
-                m.d.comb += [crc.byte.eq(byte), crc.valid.eq(1)]
-                m.d.sync += [write.eq(write + 1), length.eq(length + 1)]
+                m.d.comb += [put.eq(byte), crc.byte.eq(byte), crc.valid.eq(1)]
+                m.d.sync += [writer.en.eq(1), write.eq(write + 1), length.eq(length + 1)]
 
         def begin(at):
             m.d.sync += [write.eq(at), length.eq(0), remaining.eq(0), unstuffs.eq(0), empty.eq(1), bad.eq(0)]
@@ -114,18 +119,20 @@ class Deframer(wiring.Component):
             # The header's two places are asked for one by one, so that the writer never oversteps the reader.
             with m.State("ROOM"):
                 m.d.sync += [write.eq(write + 1), bad.eq(bad | full)]
+                m.next = "LOOK"
+            with m.State("LOOK"):
                 m.next = "MORE_ROOM"
             with m.State("MORE_ROOM"):
                 m.d.sync += [write.eq(Mux(full, write, write + 1)), bad.eq(bad | full)]
                 m.next = "BYTE"
             with m.State("LENGTH_LOW"):
-                m.d.comb += [writer.addr.eq(write), writer.data.eq(length[:8]), writer.en.eq(1)]
-                m.d.sync += write.eq(write + 1)
+                m.d.comb += put.eq(length[:8])
+                m.d.sync += [writer.en.eq(1), write.eq(write + 1)]
                 m.next = "LENGTH_HIGH"
             with m.State("LENGTH_HIGH"):
                 after = (write + length + 1)[: len(write)]
-                m.d.comb += [writer.addr.eq(write), writer.data.eq(length[8:]), writer.en.eq(1)]
-                m.d.sync += self.limit.eq(after)
+                m.d.comb += put.eq(length[8:])
+                m.d.sync += [writer.en.eq(1), self.limit.eq(after)]
                 begin(after)
                 m.next = "BYTE"
         return m

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import struct
-
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde.link.protocol import (
-    COMMANDS,
     FRAME_BYTES,
     HASH_BYTES,
     OVERHEAD_BYTES,
     REPLY,
     VERSION,
     Info,
-    Kind,
     Status,
 )
 from npde_hdl.config import READ_LATENCY, ConfigBus
 from npde_hdl.link.enframe import Item
+from npde_hdl.link.request import Request
 
 
 class Executor(wiring.Component):
@@ -72,8 +69,15 @@ class Executor(wiring.Component):
         kind, sequence, expected, status = Signal(8), Signal(8), Signal(8), Signal(Status)
         left = Signal(range(FRAME_BYTES + 1))  # bytes of the request still unread; later, of the answer still free
         region, address, count = Signal(8), Signal(16), Signal(16)
+        m.submodules.request = request = Request()
+        which, in_turn = request.which, Signal()
+        m.d.comb += [request.kind.eq(kind), request.left.eq(left)]
+        m.d.sync += in_turn.eq(which.SYNC | (sequence == expected))
         committed, fresh = Signal(), Signal()
         m.d.sync += fresh.eq(1)
+        # What is asked of these counters comes from registers, a cycle late: after a move nobody asks in the next cycle.
+        none_left, cramped, none_asked = Signal(), Signal(), Signal()
+        m.d.sync += [none_left.eq(left == 0), cramped.eq(left < self.config_width // 8), none_asked.eq(count == 0)]
         # What fans out to the whole pipeline leaves from registers, all of them one cycle late.
         flush, select, write = Signal(), Signal(), Signal()
         m.d.sync += [self.flush.eq(flush), self.config.select.eq(select), self.config.write.eq(write)]
@@ -84,19 +88,23 @@ class Executor(wiring.Component):
 
         # The two streams' positions, and the answers kept until they are pulled.
         position_in, produced = Signal(16), Signal(16)
-        level = Signal(range(info.answers + 1))
+        level, full = Signal(range(info.answers + 1)), Signal()
         pulling = Signal()
         m.submodules.kept = kept = Memory(shape=8, depth=info.answers, init=[])
         kept_write, kept_read = kept.write_port(), kept.read_port(transparent_for=())
-        ahead = Signal(16)  # answer bytes at and behind ``address``
+        ahead, none_ahead = Signal(16), Signal()  # answer bytes at and behind ``address``
+        m.d.sync += [
+            ahead.eq(produced - address),
+            none_ahead.eq(produced == address),
+            full.eq((level == info.answers) | (kept_write.en & (level == info.answers - 1))),
+        ]
         m.d.comb += [
-            self.answers.ready.eq((level != info.answers) & ~pulling & ~flush & ~self.flush),
+            self.answers.ready.eq(~full & ~pulling & ~flush & ~self.flush),
             kept_write.addr.eq(produced),
             kept_write.data.eq(self.answers.payload),
             kept_write.en.eq(self.answers.valid & self.answers.ready),
             kept_read.addr.eq(address),
             kept_read.en.eq(1),
-            ahead.eq(produced - address),
         ]
         running, cycles, ended = Signal(), Signal(32), Signal(32)
         with m.If(running):
@@ -123,11 +131,14 @@ class Executor(wiring.Component):
                     m.d.sync += [depth.eq(memory_region.depth), word_bytes.eq(memory_region.word_bytes)]
             with m.Default():
                 m.d.sync += depth.eq(0)
-        configuring = (kind == Kind.READ) | (kind == Kind.WRITE)
+        configuring = which.READ | which.WRITE
         # From registers, so one cycle behind the address: whoever moves that waits a cycle before looking.
-        in_region = Signal()
+        in_region, short, beyond, shifted = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             in_region.eq(address < depth),
+            short.eq(left < word_bytes),
+            beyond.eq(shifts >= word_bytes),
+            shifted.eq(shifts == self.config_width // 8),
             self.config.region.eq(region),
             self.config.address.eq(address),
             self.config.write_data.eq(word),
@@ -162,40 +173,32 @@ class Executor(wiring.Component):
                             m.d.sync += kind.eq(self.data)
                         with m.Case(3):
                             m.d.sync += [sequence.eq(self.data), beat.eq(0)]
-                            m.next = "JUDGE"
+                            m.next = "WEIGH"
 
+            with m.State("WEIGH"):
+                m.next = "JUDGE"
             with m.State("JUDGE"):
-                fits = Signal()
-                known = Signal()
-                with m.Switch(kind):
-                    for command in COMMANDS.values():
-                        least = struct.calcsize(command.request.rstrip("+"))
-                        with m.Case(command.kind):
-                            m.d.comb += known.eq(1)
-                            m.d.comb += fits.eq(left >= least if command.request.endswith("+") else left == least)
                 m.next = "DRAIN"
-                with m.If((kind != Kind.SYNC) & (sequence != expected)):
+                with m.If(~in_turn):
                     m.d.sync += status.eq(Status.SEQUENCE)
                 with m.Else():
                     m.d.sync += expected.eq(sequence + 1)
-                    with m.If(~known):
+                    with m.If(~which.as_value().any()):
                         m.d.sync += status.eq(Status.UNKNOWN)
-                    with m.Elif(~fits):
+                    with m.Elif(~request.fits):
                         m.d.sync += status.eq(Status.LENGTH)
                     with m.Else():
-                        with m.Switch(kind):
-                            with m.Case(Kind.READ, Kind.WRITE):
-                                m.next = "REGION"
-                            with m.Case(Kind.PUSH, Kind.PULL):
-                                m.next = "ADDRESS"
-                            with m.Case(Kind.COMMIT):
-                                drop_streams()
-                                m.d.sync += address.eq(0)
-                                m.next = "COMMIT"
-                            with m.Case(Kind.RESET):
-                                drop_streams()
-                            with m.Case(Kind.SYNC):
-                                m.next = "REPLY"
+                        with m.If(configuring):
+                            m.next = "REGION"
+                        with m.If(which.PUSH | which.PULL):
+                            m.next = "ADDRESS"
+                        with m.If(which.COMMIT | which.RESET):
+                            drop_streams()
+                        with m.If(which.COMMIT):
+                            m.d.sync += address.eq(0)
+                            m.next = "COMMIT"
+                        with m.If(which.SYNC):
+                            m.next = "REPLY"
 
             with m.State("REGION"):
                 with m.If(fresh):
@@ -211,12 +214,11 @@ class Executor(wiring.Component):
                     with m.If(beat[0]):
                         m.next = "COUNT"
                         m.d.sync += beat.eq(0)
-                        with m.Switch(kind):
-                            with m.Case(Kind.WRITE):
-                                m.d.sync += committed.eq(0)
-                                m.next = "APPROACH"
-                            with m.Case(Kind.PUSH):
-                                m.next = "PUSH_AT"
+                        with m.If(which.WRITE):
+                            m.d.sync += committed.eq(0)
+                            m.next = "APPROACH"
+                        with m.If(which.PUSH):
+                            m.next = "PUSH_AT"
             with m.State("COUNT"):
                 m.d.comb += flush.eq(configuring)
                 with m.If(fresh):
@@ -224,11 +226,15 @@ class Executor(wiring.Component):
                     m.d.sync += [count.eq(Cat(count[8:], self.data)), beat.eq(beat + 1)]
                     with m.If(beat[0]):
                         m.d.sync += [beat.eq(0), left.eq(FRAME_BYTES - OVERHEAD_BYTES - 3)]
-                        m.next = "RANGE"
+                        m.next = "HOLD"
+            # No answer comes in from here on, so that what lies ahead is known exactly.
+            with m.State("HOLD"):
+                m.d.comb += [pulling.eq(1), flush.eq(configuring)]
+                m.next = "RANGE"
             with m.State("RANGE"):
                 m.d.comb += pulling.eq(1)
                 m.next = "REPLY"
-                with m.If(kind == Kind.READ):
+                with m.If(which.READ):
                     m.d.comb += flush.eq(1)
                     with m.If(~in_region):
                         m.d.sync += status.eq(Status.RANGE)
@@ -239,33 +245,33 @@ class Executor(wiring.Component):
 
             with m.State("APPROACH"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
+                m.d.sync += shifts.eq(0)
                 m.next = "GATHER"
             with m.State("GATHER"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
-                m.d.sync += shifts.eq(0)
-                with m.If(left == 0):
+                with m.If(none_left):
                     m.next = "REPLY"
                 with m.Elif(~in_region):
                     m.d.sync += status.eq(Status.RANGE)
                     m.next = "DRAIN"
-                with m.Elif(left < word_bytes):
+                with m.Elif(short):
                     m.d.sync += status.eq(Status.LENGTH)
                     m.next = "DRAIN"
                 with m.Else():
                     m.next = "SHIFT_IN"
             with m.State("SHIFT_IN"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
-                with m.If(shifts == self.config_width // 8):
+                with m.If(fresh & shifted):
                     m.d.comb += write.eq(1)
                     m.d.sync += address.eq(address + 1)
                     m.next = "APPROACH"
-                with m.Elif((shifts >= word_bytes) | fresh):
-                    m.d.sync += [shifts.eq(shifts + 1), word.eq(Cat(word[8:], self.data))]
-                    with m.If(shifts < word_bytes):
+                with m.Elif(fresh):
+                    m.d.sync += [shifts.eq(shifts + 1), word.eq(Cat(word[8:], self.data)), fresh.eq(0)]
+                    with m.If(~beyond):
                         consume()
 
             with m.State("COMMIT"):
-                with m.If(left == 0):
+                with m.If(none_left):
                     m.d.sync += committed.eq(1)
                     m.next = "REPLY"
                 with m.Elif(fresh):
@@ -282,18 +288,18 @@ class Executor(wiring.Component):
                 with m.Else():
                     m.next = "PUSH"
             with m.State("PUSH"):
-                m.d.comb += [self.samples.payload.eq(self.data), self.samples.valid.eq(fresh & (left != 0))]
-                with m.If(left == 0):
+                m.d.comb += [self.samples.payload.eq(self.data), self.samples.valid.eq(fresh & ~none_left)]
+                with m.If(none_left):
                     m.next = "REPLY"
                 with m.Elif(self.samples.valid & self.samples.ready):
                     consume()
                     m.d.sync += [position_in.eq(position_in + 1), running.eq(1)]
-                with m.Elif(fresh & (level == info.answers)):
+                with m.Elif(fresh & full):
                     # Nothing moves until the host pulls, and it cannot pull before this is answered.
                     m.next = "DRAIN"
 
             with m.State("DRAIN"):
-                with m.If(left == 0):
+                with m.If(none_left):
                     m.next = "REPLY"
                 with m.Elif(fresh):
                     consume()
@@ -314,18 +320,17 @@ class Executor(wiring.Component):
                         m.next = "END"
                         with m.Switch(status):
                             with m.Case(Status.OK):
-                                with m.Switch(kind):
-                                    with m.Case(Kind.SYNC):
-                                        m.next = "NONCE"
-                                    with m.Case(Kind.IDENTIFY, Kind.STATUS, Kind.PUSH, Kind.PULL):
-                                        m.next = "FIXED"
-                                    with m.Case(Kind.READ):
-                                        m.next = "FETCH"
+                                with m.If(which.SYNC):
+                                    m.next = "NONCE"
+                                with m.If(which.IDENTIFY | which.STATUS | which.PUSH | which.PULL):
+                                    m.next = "FIXED"
+                                with m.If(which.READ):
+                                    m.next = "FETCH"
                             with m.Case(Status.SEQUENCE, Status.POSITION):
                                 m.next = "FIXED"
 
             with m.State("NONCE"):
-                with m.If(left == 0):
+                with m.If(none_left):
                     with m.If(send(VERSION)):
                         m.next = "END"
                 with m.Elif(fresh):
@@ -342,25 +347,23 @@ class Executor(wiring.Component):
                         m.d.sync += beat.eq(0)
                         m.next = "END"
                         with m.If(status == Status.OK):
-                            with m.Switch(kind):
-                                with m.Case(Kind.PULL):
-                                    m.next = "ANSWER"
-                                with m.Case(Kind.IDENTIFY):
-                                    m.d.sync += address.eq(0)
-                                    m.next = "WAIT"
-                fields = {
-                    Kind.PUSH: position_in,
-                    Kind.STATUS: Cat(flags, self.dropped, position_in, produced, ended),
-                    Kind.IDENTIFY: flags,
-                    Kind.PULL: Mux(status == Status.OK, address, produced),
-                }
+                            with m.If(which.PULL):
+                                m.next = "ANSWER"
+                            with m.If(which.IDENTIFY):
+                                m.d.sync += address.eq(0)
+                                m.next = "WAIT"
+                fields = (
+                    (which.PUSH, position_in),
+                    (which.STATUS, Cat(flags, self.dropped, position_in, produced, ended)),
+                    (which.IDENTIFY, flags),
+                    (which.PULL, Mux(status == Status.OK, address, produced)),
+                )
                 with m.If(status == Status.SEQUENCE):
                     m.d.comb += [byte.eq(Mux(beat[0], 0, expected)), last.eq(beat[0])]
                 with m.Else():
-                    with m.Switch(kind):
-                        for of, value in fields.items():
-                            with m.Case(of):
-                                m.d.comb += [byte.eq(value.word_select(beat, 8)), last.eq(beat == len(value) // 8 - 1)]
+                    for mine, value in fields:
+                        with m.If(mine):
+                            m.d.comb += [byte.eq(value.word_select(beat, 8)), last.eq(beat == len(value) // 8 - 1)]
 
             with m.State("WAIT"):
                 m.next = "IDENTITY"
@@ -372,31 +375,33 @@ class Executor(wiring.Component):
                         m.next = "END"
 
             with m.State("ANSWER"):
-                with m.If((ahead == 0) | (count == 0) | (left == 0)):
+                with m.If(none_ahead | none_asked | none_left):
                     m.next = "END"
                 with m.Else():
                     m.next = "ANSWER_BYTE"
             with m.State("ANSWER_BYTE"):
                 with m.If(send(kept_read.data)):
                     m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
-                    m.next = "ANSWER"
+                    m.next = "ANSWER_NEXT"
+            with m.State("ANSWER_NEXT"):
+                m.next = "ANSWER"
 
             with m.State("FETCH"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
                 m.d.sync += [beat.eq(beat + 1), shifts.eq(0)]
-                with m.If(~in_region | (count == 0) | (left < self.config_width // 8)):
+                with m.If(~in_region | none_asked | cramped):
                     m.next = "END"
                 with m.Elif(beat == READ_LATENCY + 1):
                     m.d.sync += [word.eq(self.config.read_data), beat.eq(0), count.eq(count - 1)]
                     m.next = "SHIFT_OUT"
             with m.State("SHIFT_OUT"):
                 m.d.comb += flush.eq(1)
-                with m.If(shifts == word_bytes):
+                with m.If(fresh & beyond):
                     m.d.sync += address.eq(address + 1)
                     m.next = "FETCH"
-                with m.Else():
+                with m.Elif(fresh):
                     with m.If(send(word[:8])):
-                        m.d.sync += [word.eq(word >> 8), shifts.eq(shifts + 1), left.eq(left - 1)]
+                        m.d.sync += [word.eq(word >> 8), shifts.eq(shifts + 1), left.eq(left - 1), fresh.eq(0)]
 
             with m.State("END"):
                 m.d.comb += [item.end.eq(1), self.items.valid.eq(1)]

@@ -12,7 +12,7 @@ from npde.link.protocol import Region, answer_bytes, sample_bytes
 from npde.program import Evolve, Grid, Pool, Program
 from npde_hdl.board.family import Cost
 from npde_hdl.evolve.arithmetic import multipliers_of
-from npde_hdl.primitive.product import FAR
+from npde_hdl.primitive.product import STEADY
 from npde_hdl.readout.pool import CYCLES
 from npde_hdl.stencil.recurrent import turnaround
 
@@ -76,7 +76,7 @@ class FedBackStep(WeightedStep):
     @property
     def initiation_interval(self) -> int:
         """Cycles from frame to frame; between its rows the state is on its way back."""
-        turns = (self.rows - 1) * turnaround(self.packing, self.multiplier in FAR)
+        turns = (self.rows - 1) * turnaround(self.packing, STEADY[self.multiplier])
         return self.rows * self.packing.initiation_interval + turns
 
     @property

@@ -9,6 +9,10 @@ from amaranth.lib.wiring import In, Out
 KINDS = {"generic": 64, "ice40_mac16": 16, "ecp5_mult18": 18}
 """The kinds, and the widest operand each takes."""
 
+LATENCY = 2
+"""Cycles from operands to products at least: a register on either side."""
+STEADY = {"generic": 3, "ice40_mac16": 2, "ecp5_mult18": 3}
+"""The same where nothing depends on the last result, so that a cycle more costs nothing."""
 FAR = ("ecp5_mult18",)
 """Blocks in columns of their own, so far from block RAMs (which take 5.8 ns to read) that operands need a register on the way."""
 
@@ -25,6 +29,9 @@ class Products(wiring.Component):
     kind : str
         ``"generic"``: a ``*`` that synthesis maps to logic. ``"ice40_mac16"``: two products of up to
         8×8 bits a SB_MAC16, or one of up to 16×16. ``"ecp5_mult18"``: one of up to 18×18 a MULT18X18D.
+    latency : int
+        Cycles from operands to products, at least :data:`LATENCY`. The first one more splits a product in logic
+        in two; the others, and all of a block's, are registers on the way to it.
 
     Members
     -------
@@ -33,12 +40,10 @@ class Products(wiring.Component):
     ce : In(1)
         Everything stands still while low.
     p : Out(ArrayLayout(signed(a_width + b_width), count))
-        The products of the operands of :attr:`latency` enabled cycles before.
+        The products of the operands of ``latency`` enabled cycles before.
     """
 
-    latency = 2
-
-    def __init__(self, count: int, a_width: int, b_width: int, kind: str = "generic"):
+    def __init__(self, count: int, a_width: int, b_width: int, kind: str = "generic", latency: int = LATENCY):
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is not a kind of multiplier; the kinds are {', '.join(KINDS)}")
         if count < 1:
@@ -46,7 +51,9 @@ class Products(wiring.Component):
         for width in (a_width, b_width):
             if not 1 <= width <= KINDS[kind]:
                 raise ValueError(f"{kind} multiplies operands of 1 to {KINDS[kind]} bits, not {width}")
-        self.count, self.a_width, self.b_width, self.kind = count, a_width, b_width, kind
+        if latency < LATENCY:
+            raise ValueError(f"products take {LATENCY} cycles at least, not {latency}")
+        self.count, self.a_width, self.b_width, self.kind, self.latency = count, a_width, b_width, kind, latency
         super().__init__(
             {
                 "a": In(data.ArrayLayout(signed(a_width), count)),
@@ -58,8 +65,15 @@ class Products(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        halved = self.kind == "generic" and self.latency > LATENCY and self.b_width > 1
+        self._a, self._b = self.a, self.b
+        for cycle in range(LATENCY + halved, self.latency):
+            a, b = Signal.like(self.a, name=f"a_late{cycle}"), Signal.like(self.b, name=f"b_late{cycle}")
+            with m.If(self.ce):
+                m.d.sync += [a.eq(self._a), b.eq(self._b)]
+            self._a, self._b = a, b
         if self.kind == "generic":
-            self._generic(m)
+            self._generic(m, halved)
         elif self.kind == "ecp5_mult18":
             self._mult18(m)
         elif max(self.a_width, self.b_width) <= 8:
@@ -68,11 +82,20 @@ class Products(wiring.Component):
             self._mac16_whole(m)
         return m
 
-    def _generic(self, m):
+    def _generic(self, m, halved):
+        """At once, or the two halves of ``b`` each times ``a`` and then their sum: short chains of adders."""
+        half = self.b_width // 2
         for lane in range(self.count):
             a, b = Signal.like(self.a[lane], name=f"a{lane}"), Signal.like(self.b[lane], name=f"b{lane}")
             with m.If(self.ce):
-                m.d.sync += [a.eq(self.a[lane]), b.eq(self.b[lane]), self.p[lane].eq(a * b)]
+                m.d.sync += [a.eq(self._a[lane]), b.eq(self._b[lane])]
+                if not halved:
+                    m.d.sync += self.p[lane].eq(a * b)
+                    continue
+            low = Signal(signed(self.a_width + half), name=f"low{lane}")
+            high = Signal(signed(self.a_width + self.b_width - half), name=f"high{lane}")
+            with m.If(self.ce):
+                m.d.sync += [low.eq(a * b[:half]), high.eq(a * b[half:].as_signed()), self.p[lane].eq(low + (high << half))]
 
     def _mac16_pairs(self, m):
         for low in range(0, self.count, 2):
@@ -80,8 +103,8 @@ class Products(wiring.Component):
             a, b, o = Signal(16), Signal(16), Signal(32)
             for half, lane in enumerate(lanes):
                 m.d.comb += [
-                    a[8 * half : 8 * half + 8].eq(self.a[lane]),
-                    b[8 * half : 8 * half + 8].eq(self.b[lane]),
+                    a[8 * half : 8 * half + 8].eq(self._a[lane]),
+                    b[8 * half : 8 * half + 8].eq(self._b[lane]),
                     self.p[lane].eq(o[16 * half : 16 * half + 16].as_signed()),
                 ]
             m.submodules[f"mac{low}"] = self._mac16(a, b, o, narrow=True)
@@ -89,7 +112,7 @@ class Products(wiring.Component):
     def _mac16_whole(self, m):
         for lane in range(self.count):
             a, b, o = Signal(signed(16)), Signal(signed(16)), Signal(32)
-            m.d.comb += [a.eq(self.a[lane]), b.eq(self.b[lane]), self.p[lane].eq(o.as_signed())]
+            m.d.comb += [a.eq(self._a[lane]), b.eq(self._b[lane]), self.p[lane].eq(o.as_signed())]
             m.submodules[f"mac{lane}"] = self._mac16(a, b, o, narrow=False)
 
     def _mac16(self, a, b, o, *, narrow):
@@ -135,7 +158,7 @@ class Products(wiring.Component):
     def _mult18(self, m):
         for lane in range(self.count):
             a, b, p = Signal(signed(18)), Signal(signed(18)), Signal(36)
-            m.d.comb += [a.eq(self.a[lane]), b.eq(self.b[lane]), self.p[lane].eq(p.as_signed())]
+            m.d.comb += [a.eq(self._a[lane]), b.eq(self._b[lane]), self.p[lane].eq(p.as_signed())]
             ports = {f"i_A{bit}": a[bit] for bit in range(18)}
             ports |= {f"i_B{bit}": b[bit] for bit in range(18)}
             ports |= {f"o_P{bit}": p[bit] for bit in range(36)}

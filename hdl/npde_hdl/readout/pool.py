@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -55,15 +55,22 @@ class PoolStep(wiring.Component):
         fold, tile = Signal(range(folds)), Signal(range(after.width + 1))
         in_x, in_y = Signal(range(tile_x)), Signal(range(tile_y))
         x, y = Signal(range(grid.width)), Signal(range(grid.height))
-        within = Signal()
-        m.d.comb += within.eq((tile != after.width) & (y < after.height * tile_y))
-        first, last = (in_x == 0) & (in_y == 0), (in_x == tile_x - 1) & (in_y == tile_y - 1)
-
-        row = Array(Const(index * folds) for index in range(after.width)) if after.width > 1 else [Const(0)]
-        start = row[tile] if after.width > 1 else row[0]
+        start = Signal.like(read.addr)
+        # The counters stand still for the cycles of a word, so what is asked of them comes from registers.
+        within, first, last = Signal(), Signal(), Signal()
+        end_of_cell, end_of_tile, end_of_row, end_of_rows, end_of_frame = (Signal() for _ in range(5))
+        m.d.sync += [
+            within.eq((tile != after.width) & (y < after.height * tile_y)),
+            first.eq((in_x == 0) & (in_y == 0)),
+            last.eq((in_x == tile_x - 1) & (in_y == tile_y - 1)),
+            end_of_cell.eq(fold == folds - 1),
+            end_of_tile.eq((in_x == tile_x - 1) & (tile != after.width)),
+            end_of_row.eq(x == grid.width - 1),
+            end_of_rows.eq(in_y == tile_y - 1),
+            end_of_frame.eq(y == grid.height - 1),
+        ]
         m.d.comb += [read.addr.eq(start + fold), write.addr.eq(read.addr), write.data.eq(self._combined(m, read, first))]
 
-        end_of_cell, end_of_row = fold == folds - 1, x == grid.width - 1
         advance = Signal()
         with m.FSM():
             with m.State("READ"):
@@ -85,12 +92,12 @@ class PoolStep(wiring.Component):
             m.d.sync += fold.eq(Mux(end_of_cell, 0, fold + 1))
             with m.If(end_of_cell):
                 m.d.sync += [x.eq(Mux(end_of_row, 0, x + 1)), in_x.eq(Mux(in_x == tile_x - 1, 0, in_x + 1))]
-                with m.If((in_x == tile_x - 1) & (tile != after.width)):
-                    m.d.sync += tile.eq(tile + 1)
+                with m.If(end_of_tile):
+                    m.d.sync += [tile.eq(tile + 1), start.eq(start + folds)]
                 with m.If(end_of_row):
-                    m.d.sync += [tile.eq(0), in_x.eq(0)]
-                    m.d.sync += [in_y.eq(Mux(in_y == tile_y - 1, 0, in_y + 1)), y.eq(y + 1)]
-                    with m.If(y == grid.height - 1):
+                    m.d.sync += [tile.eq(0), start.eq(0), in_x.eq(0)]
+                    m.d.sync += [in_y.eq(Mux(end_of_rows, 0, in_y + 1)), y.eq(y + 1)]
+                    with m.If(end_of_frame):
                         m.d.sync += [y.eq(0), in_y.eq(0)]
         return m
 

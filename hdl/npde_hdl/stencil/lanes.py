@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from npde.link.packing import SETTLE, Fold, Packing
+from npde.link.packing import Fold, Packing
 from npde_hdl.primitive.product import Products
 from npde_hdl.stencil.line_buffer import Beat
 
@@ -24,8 +24,8 @@ class Lanes(wiring.Component):
         The step and its folding.
     kind : str
         Which multiplier; see :class:`~npde_hdl.primitive.product.Products`.
-    far : bool
-        One more register in front of the multipliers, for where they lie far from the memories.
+    multiply : int
+        Cycles it takes.
 
     Members
     -------
@@ -43,8 +43,8 @@ class Lanes(wiring.Component):
         The centre values of these output channels, for skip.
     """
 
-    def __init__(self, packing: Packing, kind: str, far: bool = False):
-        self.packing, self.kind, self.far = packing, kind, far
+    def __init__(self, packing: Packing, kind: str, multiply: int):
+        self.packing, self.kind, self.multiply = packing, kind, multiply
         stencil, grid, fold = packing.stencil, packing.grid, packing.fold
         super().__init__(
             {
@@ -64,19 +64,16 @@ class Lanes(wiring.Component):
         stencil, grid = packing.stencil, packing.grid
         weight_bits = stencil.weight.width
 
-        m.submodules.products = products = Products(fold.multipliers, grid.q.width, weight_bits, self.kind)
+        m.submodules.products = products = Products(
+            fold.multipliers, grid.q.width, weight_bits, self.kind, self.multiply
+        )
         m.d.comb += products.ce.eq(self.enable)
-        cells, word = self.beat.lanes, self.word
-        if self.far:
-            cells, word = Signal.like(cells, name="cells"), Signal.like(word, name="weights")
-            with m.If(self.enable):
-                m.d.sync += [cells.eq(self.beat.lanes), word.eq(self.word)]
         for p in range(fold.pe):
             for s in range(fold.simd):
                 lane = p * fold.simd + s
                 m.d.comb += [
-                    products.a[lane].eq(cells[s]),
-                    products.b[lane].eq(word.word_select(lane, weight_bits).as_signed()),
+                    products.a[lane].eq(self.beat.lanes[s]),
+                    products.b[lane].eq(self.word.word_select(lane, weight_bits).as_signed()),
                 ]
 
         # A bias waits in `held` while the products of its fold are on their way: cheaper than a delay line.
@@ -87,9 +84,9 @@ class Lanes(wiring.Component):
                 m.d.sync += held[p].eq(Cat(chunk, held[p]))
 
         sums = [self._tree(m, [products.p[p * fold.simd + s] for s in range(fold.simd)]) for p in range(fold.pe)]
-        latency = latency_of(fold, self.far)
-        if latency > SETTLE:
-            raise ValueError(f"{fold.simd} input lanes take {latency} cycles to add up, more than the {SETTLE} allowed")
+        latency = latency_of(fold, self.multiply)
+        if latency > packing.settle:
+            raise ValueError(f"{fold.simd} input lanes take {latency} cycles to add up, more than the {packing.settle} allowed")
 
         # The flags travel beside their products.
         valid, first, last = self.valid & ~self.beat.bias, self.beat.first, self.beat.last
@@ -116,17 +113,12 @@ class Lanes(wiring.Component):
         return m
 
     def _tree(self, m, terms):
-        """The registered sum of ``terms``, two levels of adders a stage."""
+        """The registered sum of ``terms``, one level of adders a stage: an adder's register costs nothing."""
         latency = 0
         while len(terms) > 1:
             stage = []
-            for at in range(0, len(terms), 4):
-                group = terms[at : at + 4]
-                total = group[0]
-                if len(group) > 2:
-                    total = (group[0] + group[1]) + (group[2] + group[3] if len(group) > 3 else group[2])
-                elif len(group) == 2:
-                    total = group[0] + group[1]
+            for at in range(0, len(terms), 2):
+                total = sum(terms[at + 1 : at + 2], terms[at])
                 register = Signal.like(total, name=f"tree{latency}_{at}")
                 with m.If(self.enable):
                     m.d.sync += register.eq(total)
@@ -135,7 +127,6 @@ class Lanes(wiring.Component):
         return terms[0]
 
 
-def latency_of(fold: Fold, far: bool) -> int:
-    """Enabled cycles from a beat to the sum of its products: registers on the way, the multipliers', the adder tree's."""
-    stages = next(stages for stages in range(fold.simd) if 4**stages >= fold.simd)
-    return far + Products.latency + stages
+def latency_of(fold: Fold, multiply: int) -> int:
+    """Enabled cycles from a beat to the sum of its products: the multipliers' and the adder tree's."""
+    return multiply + (fold.simd - 1).bit_length()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Shape, Signal, signed
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from npde.link.packing import Fold, Packing
+from npde.link.packing import OUTLOOK, Fold, Packing
 from npde_hdl.stencil.reach import Reach
+
+SIDES = ("left", "right", "up", "down")
+END = data.StructLayout({"row": 1, "frame": 1})
+"""Whether a cell is its row's last, and its frame's."""
 
 
 class Beat(data.StructLayout):
@@ -47,11 +53,15 @@ class LineBuffer(wiring.Component):
     For each output cell in raster order and each output fold, the beats of :class:`~npde.link.packing.Packing`
     come out one a cycle as soon as the window has arrived: the bias beats, then tap by tap the input
     folds. Out-of-grid taps are clamped (Neumann), wrapped (periodic) or zero (Dirichlet). Addresses
-    are differences modulo the buffer's size, so a window costs one addition.
+    are differences modulo the buffer's size.
 
-    The walk is a rigid pipeline: nothing in it moves while ``enable`` is low. Reading takes
-    :attr:`LATENCY` cycles from the walk's counters. Space is given back only when the reads that
-    needed it have been made, so a stall of any length overwrites nothing.
+    Three parts, each short between registers. The writer takes cells while there is room. The outlook
+    works out, while one cell's beats are issued, where the next cell lies, what its window needs and
+    whether that has come: :data:`~npde.link.packing.OUTLOOK` cycles, no more than any cell has beats, so the
+    walk never waits for it. The walk issues the beats; it is a rigid pipeline, nothing in it moves while ``enable`` is
+    low, and reading takes :attr:`LATENCY` cycles from its counters. A cell that arrives late is
+    walked over :attr:`RETURN` cycles after. Space is given back only when the
+    reads that needed it have been made, so a stall of any length overwrites nothing.
 
     Parameters
     ----------
@@ -73,7 +83,8 @@ class LineBuffer(wiring.Component):
         one that is enabled with the walk, and word and beat come out together.
     """
 
-    LATENCY = 3
+    LATENCY = 4
+    RETURN = 3
 
     def __init__(self, packing: Packing, cells: int):
         self.packing = packing
@@ -106,78 +117,89 @@ class LineBuffer(wiring.Component):
 
         m.submodules.rows = rows = Memory(shape=width, depth=words, init=[])
         write, read = rows.write_port(), rows.read_port()
+        address_bits = (words - 1).bit_length()
 
-        # --- Writer: takes a word whenever the cell it begins or continues has room.
+        # --- Writer: takes a word whenever the cell it begins or continues has room, which a register says.
         # A step that coarsens moves on over cells that have yet to arrive: they need no room that is taken now.
         leap = max(reach.line_step, reach.frame_step, step)
         room = Signal(range(self.cells - reach.behind + leap + 1), init=self.cells - reach.behind)
-        arriving = Signal(range(folds))
-        accept = Signal()
-        last_word = arriving == folds - 1
+        roomy, continuing, arriving = Signal(init=1), Signal(), Signal(range(folds))
+        accept, begins, last_word = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.cells_in.ready.eq((room != 0) | (arriving != 0)),
+            self.cells_in.ready.eq(roomy | continuing),
             accept.eq(self.cells_in.valid & self.cells_in.ready),
+            begins.eq(accept & ~continuing),
+            last_word.eq(arriving == folds - 1),
             write.en.eq(accept),
             write.data.eq(self.cells_in.payload),
         ]
-        begins = accept & (arriving == 0)
-        arrived = accept & last_word
+        arrived = Signal()
+        m.d.sync += [arrived.eq(accept & last_word), roomy.eq((room[1:] != 0) | (room[0] & ~begins))]
         with m.If(accept):
-            m.d.sync += [write.addr.eq(write.addr + 1), arriving.eq(Mux(last_word, 0, arriving + 1))]
+            m.d.sync += [write.addr.eq(write.addr + 1), continuing.eq(~last_word)]
+            m.d.sync += arriving.eq(Mux(last_word, 0, arriving + 1))
 
-        # --- Walk: counters of the beat to issue.
+        # --- Outlook: the next cell's place, edges and need, a register after each.
+        take, taken = Signal(), Signal()
+        m.d.sync += taken.eq(take)
         x, y = Signal(range(reach.cols)), Signal(range(reach.rows))
-        pass_, tap, fold = (
-            Signal(range(packing.output_folds)),
-            Signal(range(len(packing.beat_taps))),
-            Signal(range(max(folds, packing.bias_beats))),
-        )
-        bias = Signal(init=1)
-        issue, window_here = Signal(), Signal()
-        end_of_row, end_of_frame = x == reach.cols - 1, y == reach.rows - 1
-        last_fold = fold == Mux(bias, packing.bias_beats - 1, folds - 1)
-        last_beat = ~bias & (tap == len(packing.beat_taps) - 1) & last_fold
-        end_of_cell = last_beat & (pass_ == packing.output_folds - 1)
-        m.d.comb += issue.eq(self.enable & window_here)
-        with m.If(issue):
-            m.d.sync += fold.eq(Mux(last_fold, 0, fold + 1))
-            with m.If(last_fold):
-                m.d.sync += bias.eq(last_beat)
-                with m.If(~bias):
-                    m.d.sync += tap.eq(Mux(last_beat, 0, tap + 1))
-            with m.If(last_beat):
-                m.d.sync += pass_.eq(Mux(end_of_cell, 0, pass_ + 1))
-            with m.If(end_of_cell):
-                m.d.sync += x.eq(Mux(end_of_row, 0, x + 1))
-                with m.If(end_of_row):
-                    m.d.sync += y.eq(Mux(end_of_frame, 0, y + 1))
+        next_row, next_centre = Signal(address_bits), Signal(address_bits)
+        edges = self._registered(m, self._edges(x, y), "next")
+        end = Signal(END)
+        m.d.sync += [end.row.eq(x == reach.cols - 1), end.frame.eq((x == reach.cols - 1) & (y == reach.rows - 1))]
+        _, right, _, down = edges
+        need = Signal(range(reach.ahead + 1))
+        if reach.whole_frame:
+            m.d.comb += need.eq(reach.frame_cells)
+        else:
+            m.d.sync += need.eq(_nearest(down, reach.grid.width, reach.down) + _nearest(right, 1, reach.right) + 1)
 
-        # --- Arrival: `ahead` counts the whole cells from the centre on (from the frame's start, if windows wrap).
+        # `ahead` counts the whole cells from that cell's centre on (from the frame's start, if windows wrap).
         most = self.cells + leap
         ahead = Signal(Shape.cast(range(-most, most)))
-        moved = Signal(Shape.cast(range(most)))
-        with m.If(issue & end_of_cell):
-            if reach.whole_frame:
-                m.d.comb += moved.eq(Mux(end_of_row & end_of_frame, reach.frame_cells, 0))
-            else:
-                last_line = reach.frame_step - (reach.cols - 1) * step
-                m.d.comb += moved.eq(Mux(end_of_row, Mux(end_of_frame, last_line, reach.line_step), step))
-        m.d.sync += ahead.eq(ahead - moved + arrived)
-        left, right, up, down = self._edges(x, y)
-        need_rows = _nearest(down, reach.grid.width, reach.down)
-        need_cols = _nearest(right, 1, reach.right)
-        need = reach.frame_cells if reach.whole_frame else need_rows + need_cols + 1
-        m.d.comb += window_here.eq(ahead >= need)
+        m.d.sync += ahead.eq(ahead - Mux(taken, self._moved(end), 0) + arrived)
+        settled, here = Signal(OUTLOOK - 2), Signal()
+        m.d.sync += [
+            settled.eq(Mux(take, 0, Cat(Const(1, 1), settled))),
+            here.eq(~take & settled[-1] & (ahead >= need)),
+        ]
+        with m.If(taken):
+            m.d.sync += [x.eq(x + 1), next_centre.eq(next_centre + step * folds)]
+            with m.If(end.row):
+                leap_of_row = Signal(address_bits)
+                m.d.comb += leap_of_row.eq(next_row + Mux(end.frame, reach.frame_step * folds, reach.row_step * folds))
+                m.d.sync += [x.eq(0), y.eq(y + 1), next_row.eq(leap_of_row), next_centre.eq(leap_of_row)]
+            with m.If(end.frame):
+                m.d.sync += y.eq(0)
+
+        # --- Walk: counters of the beat to issue, and beside each whether it is at its last.
+        taps, passes, biases = len(packing.beat_taps), packing.output_folds, packing.bias_beats
+        busy, issue, bias = Signal(), Signal(), Signal(init=1)
+        fold, tap, pass_ = Signal(range(max(folds, biases))), Signal(range(taps)), Signal(range(passes))
+        last_fold, last_tap, last_pass = Signal(init=biases == 1), Signal(init=taps == 1), Signal(init=passes == 1)
+        last_beat, end_of_cell = Signal(), Signal()
+        m.d.comb += [
+            issue.eq(self.enable & busy),
+            last_beat.eq(~bias & last_tap & last_fold),
+            end_of_cell.eq(last_beat & last_pass),
+            take.eq(here & (~busy | (issue & end_of_cell))),
+        ]
+        with m.If(issue):
+            m.d.sync += [fold.eq(fold + 1), last_fold.eq(Mux(bias, fold == biases - 2, fold == folds - 2))]
+            with m.If(last_fold):
+                m.d.sync += [fold.eq(0), bias.eq(last_beat), last_fold.eq(Mux(last_beat, biases == 1, folds == 1))]
+                with m.If(~bias):
+                    m.d.sync += [tap.eq(tap + 1), last_tap.eq(tap == taps - 2)]
+                with m.If(last_beat):
+                    m.d.sync += [tap.eq(0), last_tap.eq(taps == 1), pass_.eq(pass_ + 1), last_pass.eq(pass_ == passes - 2)]
+                    with m.If(last_pass):
+                        m.d.sync += [pass_.eq(0), last_pass.eq(passes == 1), busy.eq(0)]
+        centre, ended = Signal(address_bits), Signal(END)
+        with m.If(take):
+            m.d.sync += [busy.eq(1), centre.eq(next_centre), ended.eq(end)]
+            left, right, up, down = self._registered(m, edges, "here")
 
         # --- Stage 1: where the tap lies relative to the centre, and which word of it.
-        address_bits = (words - 1).bit_length()
-        row_base, centre = Signal(address_bits), Signal(address_bits)
-        with m.If(issue & end_of_cell):
-            m.d.sync += centre.eq(centre + step * folds)
-            with m.If(end_of_row):
-                next_row = Signal(address_bits)
-                m.d.comb += next_row.eq(row_base + Mux(end_of_frame, reach.frame_step * folds, reach.row_step * folds))
-                m.d.sync += [row_base.eq(next_row), centre.eq(next_row)]
         row_offset, col_offset = Signal(address_bits), Signal(address_bits)
         outside = Signal()
         with m.Switch(tap):
@@ -188,52 +210,75 @@ class LineBuffer(wiring.Component):
                     m.d.comb += [row_offset.eq(row), col_offset.eq(col), outside.eq(row_outside | col_outside)]
         flags = data.StructLayout(
             {"valid": 1, "bias": 1, "first": 1, "last": 1, "centre": 1, "group": self.beat.group.shape()}
-            | {"outside": 1, "begin": 1, "released": moved.shape()}
+            | {"outside": 1, "begin": 1, "over": 1}
         )
-        stage = [Signal(flags, name=f"stage{i}") for i in (1, 2, 3)]
-        offset, base = Signal(address_bits), Signal(address_bits)
+        stage = [Signal(flags, name=f"stage{i}") for i in range(1, self.LATENCY + 1)]
+        row_part, col_part, base = Signal(address_bits), Signal(address_bits), Signal(address_bits)
         with m.If(self.enable):
             m.d.sync += [
-                offset.eq(row_offset + col_offset),
+                row_part.eq(row_offset),
+                col_part.eq(col_offset),
                 base.eq(centre + fold),
-                stage[0].valid.eq(window_here),
+                stage[0].valid.eq(busy),
                 stage[0].bias.eq(bias),
                 stage[0].first.eq(~bias & (tap == 0) & (fold == 0)),
                 stage[0].last.eq(last_beat),
                 stage[0].outside.eq(outside),
                 stage[0].begin.eq((pass_ == 0) & bias & (fold == 0)),
-                stage[0].released.eq(moved),
+                stage[0].over.eq(busy & end_of_cell),
             ]
             if packing.stencil.skip:
                 pe, simd = packing.fold.pe, packing.fold.simd
-                here = (fold >> _log2(pe // simd)) == pass_ if pe >= simd else fold == (pass_ >> _log2(simd // pe))
+                here_too = (fold >> _log2(pe // simd)) == pass_ if pe >= simd else fold == (pass_ >> _log2(simd // pe))
                 m.d.sync += [
-                    stage[0].centre.eq(~bias & (tap == packing.centre_tap) & here),
+                    stage[0].centre.eq(~bias & (tap == packing.centre_tap) & here_too),
                     stage[0].group.eq(pass_),
                 ]
 
-        # --- Stage 2: the two addresses. Stage 3: the word.
-        address = Signal(address_bits)
+        # --- Stages 2 and 3: the address, one addition each. Stage 4: the word.
+        row_address, col_later, address = Signal(address_bits), Signal(address_bits), Signal(address_bits)
         m.d.comb += [read.addr.eq(address), read.en.eq(self.enable)]
         with m.If(self.enable):
-            m.d.sync += [address.eq(base + offset), stage[1].eq(stage[0]), stage[2].eq(stage[1])]
-            with m.If(stage[0].valid):
-                m.d.sync += self.weight_address.eq(Mux(stage[0].begin, 0, self.weight_address + 1))
-        m.d.sync += room.eq(room - begins + Mux(self.enable & stage[1].valid, stage[1].released, 0))
+            m.d.sync += [row_address.eq(base + row_part), col_later.eq(col_part), address.eq(row_address + col_later)]
+            m.d.sync += [later.eq(earlier) for earlier, later in pairwise(stage)]
+            with m.If(stage[1].valid):
+                m.d.sync += self.weight_address.eq(Mux(stage[1].begin, 0, self.weight_address + 1))
+        # No other cell comes to its end before this one's last beat has been read.
+        over, freed = Signal(END), Signal()
+        with m.If(issue & end_of_cell):
+            m.d.sync += over.eq(ended)
+        m.d.sync += freed.eq(self.enable & stage[2].over)
+        m.d.sync += room.eq(room - begins + Mux(freed, self._moved(over), 0))
 
-        values = read.data
+        last, values = stage[-1], read.data
         if packing.stencil.boundary == "dirichlet":
-            values = Mux(stage[2].outside, 0, read.data)
+            values = Mux(last.outside, 0, read.data)
         m.d.comb += [
-            self.valid.eq(stage[2].valid),
+            self.valid.eq(last.valid),
             self.beat.lanes.as_value().eq(values),
-            self.beat.bias.eq(stage[2].bias),
-            self.beat.first.eq(stage[2].first),
-            self.beat.last.eq(stage[2].last),
-            self.beat.centre.eq(stage[2].centre),
-            self.beat.group.eq(stage[2].group),
+            self.beat.bias.eq(last.bias),
+            self.beat.first.eq(last.first),
+            self.beat.last.eq(last.last),
+            self.beat.centre.eq(last.centre),
+            self.beat.group.eq(last.group),
         ]
         return m
+
+    def _moved(self, end):
+        """Cells from the centre of a cell with that ``end`` to the next (frames, where windows wrap)."""
+        reach, step = self.reach, self.packing.stencil.stride
+        if reach.whole_frame:
+            return Mux(end.frame, reach.frame_cells, 0)
+        last_line = reach.frame_step - (reach.cols - 1) * step
+        return Mux(end.row, Mux(end.frame, last_line, reach.line_step), step)
+
+    @staticmethod
+    def _registered(m, edges, name):
+        """The four sides' ``edges`` a cycle later."""
+        held = [{d: Signal(name=f"{name}_{side}{d}") for d in found} for side, found in zip(SIDES, edges)]
+        for mine, found in zip(held, edges):
+            m.d.sync += [mine[d].eq(found[d]) for d in found]
+        return held
 
     def _edges(self, x, y):
         """For each distance ``d`` a tap reaches, whether a tap at that distance leaves the grid on that side."""

@@ -94,39 +94,39 @@ class Reaction(wiring.Component):
                 left.eq(left - 1),
             ]
 
-        # Stage 1: skip and rescale. Stage 2: φ and saturate, or the table's own register.
-        valid = Signal()
-        move_out = ~self.values.valid | self.values.ready
-        move_in = ~valid | move_out
-        m.d.comb += shift_out.eq((left != 0) & move_in)
-        with m.If(move_in):
-            m.d.sync += valid.eq(left != 0)
-        with m.If(move_out):
-            m.d.sync += self.values.valid.eq(valid)
+        # Skip (where there is one), rescale, φ with saturation: a register after each, and one enable for all of them.
+        move = ~self.values.valid | self.values.ready
+        valid = Signal(1 + stencil.skip)
+        m.d.comb += shift_out.eq((left != 0) & move)
+        with m.If(move):
+            m.d.sync += Cat(valid, self.values.valid).eq(Cat(left != 0, valid))
 
         for lane in range(lanes):
             acc = waiting.word_select(lane, width).as_signed()
             if stencil.skip:
                 acc = acc + (centres.word_select(lane, bits).as_signed() << stencil.weight.frac)
+                skipped = Signal.like(acc, name=f"skipped{lane}")
+                with m.If(move):
+                    m.d.sync += skipped.eq(acc)
+                acc = skipped
             scaled = rescaled(acc, stencil.shift(grid))
-            if isinstance(stencil.phi, Table):
-                index_format = stencil.phi.input
-                scaled = clamped(scaled, index_format.low, index_format.high)[: index_format.width]
             held = Signal.like(scaled, name=f"scaled{lane}")
-            with m.If(move_in):
+            with m.If(move):
                 m.d.sync += held.eq(scaled)
             if isinstance(stencil.phi, Table):
+                index_format = stencil.phi.input
+                index = clamped(held, index_format.low, index_format.high)[: index_format.width]
                 m.submodules[f"table{lane}"] = table = self._table(stencil.phi, stencil.out)
                 read = table.read_port()
                 # Adding 2**(n-1) to an n-bit two's-complement index flips its sign bit.
                 m.d.comb += [
-                    read.addr.eq(Cat(held[:-1], ~held[-1])),
-                    read.en.eq(move_out),
+                    read.addr.eq(Cat(index[:-1], ~index[-1])),
+                    read.en.eq(move),
                     self.values.payload[lane].eq(read.data),
                 ]
             else:
                 low, high = self._bounds()
-                with m.If(move_out):
+                with m.If(move):
                     m.d.sync += self.values.payload[lane].eq(clamped(held, low, high))
         return m
 

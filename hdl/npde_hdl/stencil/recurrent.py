@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.link.packing import Packing
 from npde_hdl.config import ConfigBus
+from npde_hdl.primitive.product import STEADY
 from npde_hdl.readout.queue import Queue
 from npde_hdl.readout.refold import Refold
 from npde_hdl.stencil.defect import Defect
@@ -18,7 +19,7 @@ from npde_hdl.stencil.line_buffer import LineBuffer
 from npde_hdl.stencil.step import StencilStep, reaction_lanes
 
 REACTION = 3
-"""Cycles of a full rate's start and end, the reaction's stages and the arrival's count."""
+"""Cycles of a full rate's start and end, and the reaction's stages."""
 CELLS = 2
 """One whose values are being computed, and the next, whose source comes in meanwhile and then its state."""
 
@@ -36,7 +37,7 @@ class RecurrentStep(wiring.Component):
         divide both.
     rows : int
         Time steps of a frame.
-    region, multiplier, memory, far, defects, bus_width
+    region, multiplier, memory, multiply, defects, bus_width
         As of :class:`~npde_hdl.stencil.step.StencilStep`.
 
     Members
@@ -50,13 +51,13 @@ class RecurrentStep(wiring.Component):
     """
 
     def __init__(self, packing: Packing, rows: int, *, region: int = 0, multiplier: str = "generic", memory: str = "generic",
-                 far: bool = False, defects: Sequence[Defect] = (), bus_width: int | None = None):  # fmt: skip
+                 multiply: int = STEADY["generic"], defects: Sequence[Defect] = (), bus_width: int | None = None):  # fmt: skip
         simd, state = packing.fold.simd, packing.stencil.out_channels
         if state % simd or packing.grid.channels <= state:
             raise ValueError(f"{simd} input lanes do not divide {packing.grid.channels - state} sources and {state} states")
         self.packing, self.rows = packing, rows
         self.step = StencilStep(
-            packing, region=region, cells=CELLS, multiplier=multiplier, memory=memory, far=far, defects=defects, bus_width=bus_width
+            packing, region=region, cells=CELLS, multiplier=multiplier, memory=memory, multiply=multiply, defects=defects, bus_width=bus_width
         )
         bits = packing.grid.q.width
         super().__init__(
@@ -96,11 +97,11 @@ class RecurrentStep(wiring.Component):
         return m
 
 
-def turnaround(packing: Packing, far: bool) -> int:
+def turnaround(packing: Packing, multiply: int) -> int:
     """Cycles a row's cell waits after the last is computed, until the state it needs has come back to the line buffer."""
     pe, simd, lanes = packing.fold.pe, packing.fold.simd, reaction_lanes(packing)
     back = (lanes > simd) + (lanes < simd)
-    return LineBuffer.LATENCY + latency_of(packing.fold, far) + REACTION + pe // lanes + back
+    return LineBuffer.RETURN + LineBuffer.LATENCY + latency_of(packing.fold, multiply) + REACTION + pe // lanes + back
 
 
 def _position(m, moved, words, rows, name):

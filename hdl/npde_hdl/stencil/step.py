@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.link.packing import Packing
 from npde_hdl.config import ConfigBus
+from npde_hdl.primitive.product import STEADY
 from npde_hdl.stencil.defect import Defect, spoilt
 from npde_hdl.stencil.lanes import Lanes
 from npde_hdl.stencil.line_buffer import LineBuffer
@@ -31,8 +32,8 @@ class StencilStep(wiring.Component):
     multiplier, memory : str
         Kinds of :class:`~npde_hdl.primitive.product.Products` and
         :class:`~npde_hdl.primitive.spram.SinglePortMemory`.
-    far : bool
-        Whether the multipliers lie far from the memories; see :class:`~npde_hdl.stencil.lanes.Lanes`.
+    multiply : int
+        Cycles a product takes.
     defects : Sequence[Defect]
         What is wrong with it on purpose.
     bus_width : int
@@ -56,12 +57,12 @@ class StencilStep(wiring.Component):
         cells: int,
         multiplier: str = "generic",
         memory: str = "generic",
-        far: bool = False,
+        multiply: int = STEADY["generic"],
         defects: Sequence[Defect] = (),
         bus_width: int | None = None,
     ):
         self.packing, self.region, self.multiplier, self.memory = packing, region, multiplier, memory
-        self.cells, self.far, self.defects = cells, far, tuple(defects)
+        self.cells, self.multiply, self.defects = cells, multiply, tuple(defects)
         self.bus_width = bus_width or packing.width
         out = packing.stencil.out.width
         super().__init__(
@@ -78,7 +79,7 @@ class StencilStep(wiring.Component):
         m = Module()
         packing = self.packing
         m.submodules.rows = rows = LineBuffer(packing, self.cells)
-        m.submodules.lanes = lanes = Lanes(packing, self.multiplier, self.far)
+        m.submodules.lanes = lanes = Lanes(packing, self.multiplier, self.multiply)
         m.submodules.reaction = reaction = Reaction(
             packing.stencil, packing.grid, packing.fold.pe, reaction_lanes(packing)
         )

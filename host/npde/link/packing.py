@@ -17,8 +17,10 @@ from npde.errors import ProgramError
 from npde.model import Weights
 from npde.program import CENTRE, Grid, Stencil, Tap
 
-SETTLE = 6
-"""Cycles a bias or a centre value must stay held behind the word that brought it: the lanes' latency at most."""
+MULTIPLY = 3
+"""Cycles from a word to its products, at most."""
+OUTLOOK = 5
+"""Cycles in which a line buffer works out the next cell's window: no cell has fewer words."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,17 @@ class Packing:
         return self.stencil.out_channels // self.fold.pe
 
     @property
+    def settle(self) -> int:
+        """Cycles a bias or a centre value must stay held behind the word that brought it: the lanes' latency at most."""
+        return MULTIPLY + (self.fold.simd - 1).bit_length()
+
+    @property
     def leading_taps(self) -> int:
-        """Taps of weight zero before the program's own, where a fold would be over before its lanes have settled."""
+        """Taps of weight zero before the program's own, where a fold would be over before its lanes or the outlook have settled."""
         folds = self.input_folds
-        short = max(0, SETTLE - folds * len(self._own_taps))
+        short = max(0, self.settle - folds * len(self._own_taps), OUTLOOK - 1 - folds * len(self._own_taps))
         if self.stencil.skip:
-            short = max(short, SETTLE - self.bias_beats - folds * self._own_taps.index(CENTRE))
+            short = max(short, self.settle - self.bias_beats - folds * self._own_taps.index(CENTRE))
         return -(-short // folds)
 
     @property

@@ -14,7 +14,7 @@ from npde.program import Dense, Grid, Pool, Program, Recurrent, Stencil
 from npde_hdl.board.family import Cost
 from npde_hdl.plan import Plan
 from npde_hdl.plan.plan import FedBackStep, PooledStep, WeightedStep
-from npde_hdl.primitive.product import FAR
+from npde_hdl.primitive.product import STEADY
 from npde_hdl.stencil.reach import Reach
 from npde_hdl.stencil.recurrent import CELLS
 
@@ -77,14 +77,14 @@ def _weighted(index: int, copy: int, stencil: Stencil, grid: Grid, dice: random.
     packing = Packing(stencil, grid, dice.choice(folds(stencil, grid)))
     reach = Reach(grid, packing.beat_taps, stencil.boundary, stencil.stride)
     cells = dice.randint(reach.least_cells, max(reach.least_cells, reach.smooth_cells))
-    multiplier = dice.choice(("generic", *FAR))
+    multiplier = dice.choice(tuple(STEADY))
     return WeightedStep(index, copy, packing, cells, multiplier, "generic", Cost())
 
 
 def _fed_back(index: int, step: Recurrent, grid: Grid, dice: random.Random) -> FedBackStep:
     stencil, cell = step.as_stencil(), step.cell(grid)
     fold = dice.choice([fold for fold in folds(stencil, cell) if step.out_channels % fold.simd == 0])
-    multiplier = dice.choice(("generic", *FAR))
+    multiplier = dice.choice(tuple(STEADY))
     return FedBackStep(index, 0, Packing(stencil, cell, fold), CELLS, multiplier, "generic", Cost(), grid.height)
 
 

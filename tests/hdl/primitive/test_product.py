@@ -33,7 +33,7 @@ def pairs(rng, a_bits, b_bits, exhaustive):
     return np.pad(both, ((0, 0), (0, spare))).reshape(2, -1, LANES)
 
 
-async def products(bench, names, a_bits, b_bits, exhaustive):
+async def products(bench, names, a_bits, b_bits, exhaustive, latency):
     """The same operands into every kind; results come ``latency`` enabled cycles later, whatever ``ce`` does."""
     a, b = pairs(bench.rng, a_bits, b_bits, exhaustive)
     rng = np.random.default_rng(bench.seed)
@@ -44,7 +44,7 @@ async def products(bench, names, a_bits, b_bits, exhaustive):
     at, always = 0, bench.pace == "all-out"
     for name in names:
         getattr(dut, f"{name}__ce").value = 0
-    while at < len(a) + Products.latency:
+    while at < len(a) + latency:
         moves = always or bench.dice.random() < 0.6
         for name in names:
             here = min(at, len(a) - 1)
@@ -52,7 +52,7 @@ async def products(bench, names, a_bits, b_bits, exhaustive):
             getattr(dut, f"{name}__b").value = Lanes(b_bits, LANES).pack(b[here])
             getattr(dut, f"{name}__ce").value = int(moves)
         await bench.cycle()
-        done = at - Products.latency
+        done = at - latency
         if done >= 0:
             for name in names:
                 came = results.unpack(int(getattr(dut, f"{name}__p").value))
@@ -62,25 +62,26 @@ async def products(bench, names, a_bits, b_bits, exhaustive):
         at += moves
 
 
-def rack(a_bits, b_bits, kinds):
-    return Rack({kind: Products(LANES, a_bits, b_bits, kind) for kind in kinds})
+def rack(a_bits, b_bits, kinds, latency):
+    return Rack({kind: Products(LANES, a_bits, b_bits, kind, latency) for kind in kinds})
 
 
 BOTH = ("generic", "ice40_mac16")
 
 
-def test_all_65536_products_of_8_by_8_bits_in_mac16_pairs():
+@pytest.mark.parametrize("latency", [2, 3])
+def test_all_65536_products_of_8_by_8_bits_in_mac16_pairs_and_in_logic(latency):
     simulate(
-        rack(8, 8, BOTH), products, cases=[Case(1, "all-out")], sources=[ice40("SB_MAC16")],
-        names=BOTH, a_bits=8, b_bits=8, exhaustive=True,
+        rack(8, 8, BOTH, latency), products, cases=[Case(1, "all-out")], sources=[ice40("SB_MAC16")],
+        names=BOTH, a_bits=8, b_bits=8, exhaustive=True, latency=latency,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("a_bits", "b_bits"), [(8, 8), (5, 3), (16, 16), (12, 9)])
-def test_products_at_every_corner_and_at_random_whenever_the_clock_is_enabled(a_bits, b_bits):
+@pytest.mark.parametrize(("a_bits", "b_bits", "latency"), [(8, 8, 3), (5, 3, 4), (16, 16, 2), (12, 9, 3), (4, 1, 3)])
+def test_products_at_every_corner_and_at_random_whenever_the_clock_is_enabled(a_bits, b_bits, latency):
     simulate(
-        rack(a_bits, b_bits, BOTH), products, cases=[Case(1, "all-out"), Case(2)], sources=[ice40("SB_MAC16")],
-        names=BOTH, a_bits=a_bits, b_bits=b_bits, exhaustive=False,
+        rack(a_bits, b_bits, BOTH, latency), products, cases=[Case(1, "all-out"), Case(2)], sources=[ice40("SB_MAC16")],
+        names=BOTH, a_bits=a_bits, b_bits=b_bits, exhaustive=False, latency=latency,
     )  # fmt: skip
 
 
@@ -89,5 +90,7 @@ def test_what_a_multiplier_cannot_take_is_refused():
         Products(1, 17, 8, "ice40_mac16")
     with pytest.raises(ValueError, match="'dsp48' is not a kind of multiplier"):
         Products(1, 8, 8, "dsp48")
+    with pytest.raises(ValueError, match="products take 2 cycles at least, not 1"):
+        Products(1, 8, 8, latency=1)
     with pytest.raises(ValueError, match="at least one product"):
         Products(0, 8, 8)
