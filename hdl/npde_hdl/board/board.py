@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from npde.errors import FitError
 from npde_hdl.board.family import Cost
 
-
 UP5K, LP8K, LFE5U_25F, LFE5U_45F, LFE5U_85F = (
     Cost(5280, 8, 30, 4), Cost(7680, 0, 32, 0), Cost(24288, 28, 56, 0), Cost(43848, 72, 108, 0), Cost(83640, 156, 208, 0)
 )  # fmt: skip

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from npde.errors import BuildError
 from npde.models import load_model
 from npde_hdl.board import BOARDS
 from npde_hdl.build import bitstream
 from npde_hdl.build.flash import flash
 from npde_hdl.plan import plan_for
-from npde.errors import BuildError
 
 
 @pytest.mark.parametrize("name", BOARDS)

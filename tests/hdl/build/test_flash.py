@@ -53,5 +53,5 @@ def test_each_failure_is_told_plainly(loader, tmp_path, said, told):
 def test_an_absent_bitstream_and_an_unknown_board_are_named(tmp_path):
     with pytest.raises(BuildError, match="no bitstream at"):
         flash(tmp_path / "nothing.bin", "icebreaker")
-    with pytest.raises(FitError, match="unknown board 'icebreker'; known are icebreaker, hx8k, .*, ecpix5-85f"):
+    with pytest.raises(FitError, match=r"unknown board 'icebreker'; known are icebreaker, hx8k, .*, ecpix5-85f"):
         flash(tmp_path / "nothing.bin", "icebreker")
