@@ -13,7 +13,7 @@ from npde.cli.output import AsJson, bar, complaints, results, show, writable
 from npde.models import load_model
 
 ModelSource = Annotated[str, typer.Argument(help="A model file, or a shipped one: digits, fashion.")]
-BoardName = Annotated[str, typer.Option("--board", help="icebreaker, hx8k, ulx3s-25f or ulx3s-85f.")]
+BoardName = Annotated[str, typer.Option("--board", help="icebreaker, hx8k, ulx3s-25f, … (docs/boards.md has all of them).")]
 Clock = Annotated[float | None, typer.Option(min=0.1, help="Pipeline clock in MHz, the board's by default.")]
 Baud = Annotated[int | None, typer.Option(min=300, help="Bit rate of the UART, the board's by default.")]
 

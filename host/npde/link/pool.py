@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from npde.errors import LinkError
+from npde.errors import LinkError, NpdeError
 from npde.golden import Answer
 from npde.link.board import BAUD, Board
 from npde.model import Model
@@ -39,7 +39,7 @@ class Pool:
     """Boards that hold one model. ``openers`` give each board, again after it failed; ``reconnect``: seconds tried for.
 
     Raises :class:`LinkError` when a board cannot be opened or loaded at first. When the last board is given up, every
-    future that waits gets its :class:`LinkError`.
+    future that waits gets its error.
     """
 
     def __init__(self, openers: Sequence[Callable[[], Board]], model: Model, *, reconnect: float = 10.0, batch: int = BATCH):
@@ -50,7 +50,7 @@ class Pool:
         self._change = threading.Condition()
         self._queues: list[deque[Job]] = [deque() for _ in openers]
         self._closing = False
-        self._failure: LinkError | None = None
+        self._failure: NpdeError | None = None
         boards: list[Board] = []
         try:
             for number in range(len(self._openers)):
@@ -149,13 +149,13 @@ class Pool:
                     return jobs
                 self._change.wait()
 
-    def _again(self, number: int, error: LinkError) -> Board | None:
+    def _again(self, number: int, error: NpdeError) -> Board | None:
         """The board once it is back, or None when it stays away."""
         until = time.monotonic() + self.reconnect
         while time.monotonic() < until:
             try:
                 return self._opened(number)
-            except LinkError as latest:
+            except NpdeError as latest:  # another bitstream may be on it by then
                 error = latest
                 time.sleep(RETRY)
         with self._change:
