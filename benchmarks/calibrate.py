@@ -23,7 +23,8 @@ from npde.link.packing import Fold, Packing
 from npde.program import CENTRE, CROSS, MOORE, Clip, Grid, Identity, Q, Relu, Stencil
 from npde_hdl.board import FAMILIES
 from npde_hdl.board.family import Family
-from npde_hdl.build.bitstream import COLLISIONS_DO_NOT_MATTER, find_tool, unindexed
+from npde_hdl.build.bitstream import COLLISIONS_DO_NOT_MATTER, unindexed
+from npde_hdl.build.tool import find_tool
 from npde_hdl.plan.logic import step_terms
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach

@@ -1,4 +1,4 @@
-"""Yosys, nextpnr and the packer, from $PATH or from the virtualenv, and what they say turned into a report."""
+"""Yosys, nextpnr and the packer one after the other, and what they say turned into a report."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import importlib
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +17,9 @@ from amaranth_boards.resources import UARTResource
 from npde.errors import BuildError
 from npde_hdl import board as boards
 from npde_hdl.board import FAMILIES, Board
-from npde_hdl.build.report import Report, read_timing
+from npde_hdl.build.report import Report
+from npde_hdl.build.seeds import best_of
+from npde_hdl.build.tool import run_tool
 from npde_hdl.build.top import Top
 from npde_hdl.plan import Plan
 
@@ -44,12 +43,13 @@ def unindexed(rtlil: str) -> str:
 
 
 def build(
-    plan: Plan, folder: str | os.PathLike[str], *, seeds: int = SEEDS, progress: Callable[[str], None] | None = None
-) -> Report:
+    plan: Plan, folder: str | os.PathLike[str], *, seeds: int = SEEDS, jobs: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Report:  # fmt: skip
     """Synthesise, place, route and pack ``plan`` in ``folder``; the report lies there as ``report.json`` too.
 
-    Place-and-route is repeated with other seeds, at most ``seeds`` in all, until the clock is met; what
-    misses it is not packed.
+    Place-and-route is repeated with other seeds, ``jobs`` at once and at most ``seeds`` in all, until the clock is
+    met; what misses it is not packed.
     ``progress`` is told the stage that begins. Raises :class:`BuildError` when a tool is missing or
     fails, when the device is too small (which resource, by how much), or when no seed meets the clock.
     """
@@ -65,32 +65,26 @@ def build(
     seconds["generate"] = time.monotonic() - began
 
     tell("synthesis")
-    seconds["synthesis"] = _run(synthesis, where, "npde.rpt")
-    seconds["place and route"] = 0.0
-    best = (0.0, 0, {})
-    for seed in range(1, max(1, seeds) + 1):
-        tell(f"place and route, seed {seed}")
-        attempt = [route[0], "--seed", str(seed), *route[1:]]
-        try:
-            seconds["place and route"] += _run(attempt, where, "npde.tim")
-        except BuildError as error:
-            raise _too_large(plan, board, where / "npde.tim") or error from None
-        fmax, used = read_timing(where / REPORT, board)
-        best = max(best, (fmax, seed, used), key=lambda entry: entry[0])
-        if fmax >= plan.clock:
-            tell("packing")
-            seconds["pack"] = _run(pack, where, "npde.tim")
-            break
-    fmax, chosen, used = best
+    seconds["synthesis"] = run_tool(synthesis, where, "npde.rpt")
+    try:
+        best = best_of(
+            route, where, board, plan.clock, seeds=max(1, seeds), jobs=max(1, jobs), log="npde.tim", report=REPORT, tell=tell
+        )
+    except BuildError as error:
+        raise _too_large(plan, board, where / "npde.tim") or error from None
+    seconds["place and route"] = best.seconds
+    if best.fmax >= plan.clock:
+        tell("packing")
+        seconds["pack"] = run_tool(pack, where, "npde.tim")
     report = Report(
-        board=board.name, program=plan.program.name, clock=plan.clock, fmax=fmax, resources=used,
-        predicted=plan.cost.as_dict(), seconds={stage: round(s, 1) for stage, s in seconds.items()}, seed=chosen,
+        board=board.name, program=plan.program.name, clock=plan.clock, fmax=best.fmax, resources=best.used,
+        predicted=plan.cost.as_dict(), seconds={stage: round(s, 1) for stage, s in seconds.items()}, seed=best.seed,
         bitstream=f"{NAME}.{SUFFIX[board.family]}",
     )  # fmt: skip
     (where / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     if not report.meets_timing:
         raise BuildError(
-            f"timing is not met on {board.name}: {fmax / 1e6:.2f} MHz is the most after {seed} seed(s), "
+            f"timing is not met on {board.name}: {best.fmax / 1e6:.2f} MHz is the most after {best.tried} seed(s), "
             f"the clock is {plan.clock / 1e6:g} MHz; plan with a slower clock or try more seeds"
         )
     return report
@@ -125,25 +119,6 @@ def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
     prepared.extract(where)
     # Some platforms add a bootloader's suffix behind the packer, for which not everyone has the tool.
     return json.loads((where / f"build_{NAME}.json").read_text())["commands"][:3]
-
-
-def _run(command: list[str], where: Path, log: str) -> float:
-    """Run one tool in ``where`` (the WebAssembly ones see no other folder); the seconds it took."""
-    began = time.monotonic()
-    done = subprocess.run([find_tool(command[0]), *command[1:]], cwd=where, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line or "error:" in line.lower()]
-        raise BuildError(f"{command[0]} failed: {said[-1] if said else f'see {where / log}'}")
-    return time.monotonic() - began
-
-
-def find_tool(name: str) -> str:
-    """The tool itself where it is installed, else the one in the virtualenv's wheels."""
-    beside = Path(sys.executable).parent / f"yowasp-{name}"
-    found = shutil.which(name) or (str(beside) if beside.exists() else shutil.which(f"yowasp-{name}"))
-    if found is None:
-        raise BuildError(f"neither {name} nor yowasp-{name} is installed; pip install 'npde[build]' brings it")
-    return found
 
 
 def _too_large(plan: Plan, board: Board, log: Path) -> BuildError | None:

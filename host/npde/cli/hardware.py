@@ -152,6 +152,7 @@ def build(
     clock: Clock = None,
     baud: Baud = None,
     seeds: Annotated[int, typer.Option(min=1, help="Placement seeds to try until the clock is met.")] = 8,
+    jobs: Annotated[int, typer.Option(min=1, help="Seeds to try at once; an ECP5 takes 1 GB for each.")] = 1,
     json: AsJson = False,
 ) -> None:
     """Make the bitstream for a model's program: synthesis, place-and-route, packing."""
@@ -159,7 +160,7 @@ def build(
 
     chosen = _plan(model, board, clock, baud)
     with complaints.status("starting") as status:
-        report = run_tools(chosen, output, seeds=seeds, progress=status.update)
+        report = run_tools(chosen, output, seeds=seeds, jobs=jobs, progress=status.update)
     values = {
         "bitstream": str(output / report.bitstream),
         "fmax": f"{report.fmax / 1e6:.2f} MHz" if not json else report.fmax,

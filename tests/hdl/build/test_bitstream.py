@@ -6,14 +6,16 @@ import json
 import os
 import stat
 import sys
+from dataclasses import replace
 
 import pytest
 
 from npde.errors import BuildError
 from npde.models import load_model
 from npde_hdl import board
+from npde_hdl.board.family import Cost
 from npde_hdl.build import build
-from npde_hdl.build.bitstream import unindexed
+from npde_hdl.build.bitstream import ROUTER1_CELLS, _prepare, unindexed
 from npde_hdl.plan import plan_for
 
 ROUTER = """
@@ -66,6 +68,16 @@ def test_seeds_are_tried_until_the_clock_is_met_and_the_report_says_so(tools, pl
     assert stages == ["generating", "synthesis", *(f"place and route, seed {n}" for n in (1, 2, 3)), "packing"]
 
 
+def test_of_seeds_tried_at_once_the_best_is_kept_and_nothing_of_the_others(tools, plan, tmp_path):
+    tools("nextpnr-ice40", ROUTER.format(said="", fmax=[20.0, 23.9, 24.5, 27.5, 26.0, 99.0]))
+    stages = []
+    report = build(plan, tmp_path / "out", jobs=5, progress=stages.append)
+    assert (report.seed, report.fmax) == (4, 27.5e6)
+    assert (tmp_path / "out" / "npde.bin").read_text() == "seed 4"
+    assert stages == ["generating", "synthesis", "place and route, seeds 1, 2, 3, 4, 5", "packing"]
+    assert not list((tmp_path / "out").glob("seed*"))
+
+
 def test_a_clock_not_met_is_an_error_that_names_the_best_seed_and_leaves_no_bitstream(tools, plan, tmp_path):
     tools("nextpnr-ice40", ROUTER.format(said="", fmax=[21.0, 23.5, 22.0]))
     (tmp_path / "out").mkdir()
@@ -93,6 +105,13 @@ def test_a_router_without_a_report_is_an_error(tools, plan, tmp_path):
     tools("nextpnr-ice40", "open('timing.json', 'w').write('{}')")
     with pytest.raises(BuildError, match="nextpnr left no readable report"):
         build(plan, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("cells", "router"), [(ROUTER1_CELLS, False), (ROUTER1_CELLS + 1, True)])
+def test_large_ecp5_designs_are_left_to_router2(cells, router, tmp_path):
+    plan = plan_for(load_model("mlp").program, board.get("ulx3s-25f"))
+    _, route, _ = _prepare(replace(plan, cost=Cost(luts=cells)), board.get("ulx3s-25f"), tmp_path)
+    assert ("router2" in route) == router
 
 
 def test_names_that_look_like_bits_of_a_bus_are_spelt_otherwise_and_bits_are_not():
