@@ -25,7 +25,8 @@ Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, or virtual:iceb
 Baud = Annotated[int, typer.Option(min=300, help="Bit rate of the port.")]
 
 
-def _open(port: str, baud: int, model: str) -> Board:
+def open_board(port: str, baud: int, model: str) -> Board:
+    """The board on ``port``; ``virtual:BOARD`` is one built for ``model``."""
     if not port.startswith("virtual:") or port.count(":") > 1:
         return Board.open(port, baud=baud)
     # A virtual board is built for the model it is about to be given, as a real one was.
@@ -52,7 +53,7 @@ def infer(
     fields = subject.quantise_input(samples)
     if output is not None:
         writable(output)
-    with _open(port, baud, model) as board:
+    with open_board(port, baud, model) as board:
         board.load(subject)
         with bar("inferring", len(samples)) as tick:
             answer = board.infer(samples, progress=tick)
@@ -118,7 +119,7 @@ def bench(
     """Time inference over the wire beside the golden model on this machine, and count cycles a frame."""
     subject = load_model(model)
     samples, _ = _test_samples(subject, data, count)
-    with _open(port, baud, model) as board:
+    with open_board(port, baud, model) as board:
         board.load(subject)
         board.infer(samples[:1])
         began = time.perf_counter()
