@@ -47,7 +47,7 @@ def samples(model: Model, body: bytes) -> NDArray[np.float64]:
     grid = model.program.input
     if not given:
         raise _bad("samples is an empty list; give one sample or more")
-    kind = _kind(given[0], grid.channels)
+    kind = _kind(given[0])
     try:
         values = msgspec.convert(given, list[kind])  # type: ignore[valid-type]
         found = np.array(values, np.float64)
@@ -73,13 +73,13 @@ def reply(model: Model, answer: Answer) -> dict[str, Any]:
     return {"labels": None if answer.label is None else answer.label.tolist(), "outputs": output.tolist()}
 
 
-def _kind(first: Any, channels: int) -> Any:
+def _kind(first: Any) -> Any:
     """The type of one sample, by how deep the first one is nested."""
     depth = 0
-    while isinstance(first, list) and first and depth < 4:
+    while isinstance(first, list) and first and depth < 3:
         first, depth = first[0], depth + 1
     kind: Any = float
-    for _ in range(1 if depth < 2 else 2 if depth == 2 and channels == 1 else 3):
+    for _ in range(min(max(depth, 1), 3)):
         kind = list[kind]
     return kind
 

@@ -65,14 +65,18 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[0], self.server_address[1]  # type: ignore[assignment]
 
     @property
+    def _name(self) -> str:
+        host = str(self.server_address[0])
+        return f"[{host}]" if ":" in host else host
+
+    @property
     def url(self) -> str:
         """Where a browser finds it."""
-        host = str(self.server_address[0])
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}/"
+        return f"http://{self._name}:{self.server_port}/"
 
     def serves(self, host: str) -> bool:
         """Whether a Host header names this service."""
-        names = {str(self.server_address[0]), "localhost", LOOPBACK}
+        names = {self._name, "localhost", LOOPBACK}
         allowed = {f"{name}:{self.server_port}" for name in names} | (names if self.server_port == 80 else set())
         return self.any_host or host.lower() in allowed
 
@@ -209,6 +213,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the library itself refuses: a request line or headers that are none, a method it does not know."""
         self._unread, self.close_connection = True, True
+        self.request_version = self.protocol_version  # a line that is no request would be answered without headers
         self.command = self.command or "GET"
         status = HTTPStatus(code)
         self._send(refused(Refusal(status, message or status.phrase)))
