@@ -107,10 +107,10 @@ def read(connection: http.client.HTTPConnection) -> Told:
 
 
 def model_of(channels: int = 1) -> Model:
-    """4×4 cells whose raw values span 0 to 16; two time steps, three outputs."""
+    """4×4 cells whose raw values span 0 to 16; twelve time steps, three outputs."""
     program = Program(name="small", input=Grid(4, 4, channels, Q(8, 7)), argmax=True, steps=(
         Stencil(out_channels=2, taps=CROSS, weight=Q(6, 5), bias=Q(12, 8), out=Q(8, 7)),
-        Stencil(out_channels=2, taps=CROSS, weight=Q(6, 6), bias=Q(12, 8), out=Q(8, 7), skip=True, repeat=2),
+        Stencil(out_channels=2, taps=CROSS, weight=Q(6, 6), bias=Q(12, 8), out=Q(8, 7), skip=True, repeat=12),
         Dense(out_channels=3, weight=Q(5, 3), bias=Q(8, 4), out=Q(12, 4)),
     ))  # fmt: skip
     rng = np.random.default_rng(5)

@@ -60,6 +60,7 @@ def put(value) -> bytes:
     (b'{"samples": [[[1, 2, 3, 4]]]}', r"shape \(1, 1, 4\).* 4 rows of 4 cells, or its 16 numbers"),
     (b'{"samples": [[' + b"1," * 16 + b"1]]}", r"shape \(1, 17\)"),
     (put(b'"a"'), r"Expected `float`, got `str` - at `\$\[0\]\[3\]\[3\]`"),
+    (put(b'"1"'), "Expected `float`, got `str`"),
     (put(b"true"), "Expected `float`, got `bool`"),
     (put(b"null"), "Expected `float`, got `null`"),
     (put(b"NaN"), "the body is not"),

@@ -156,6 +156,7 @@ def test_draining_answers_what_is_under_way_and_nothing_more(service, model, rea
     draining = threading.Thread(target=running.server.drain)
     draining.start()
     running.thread.join(20)
+    draining.join(0.3)
     assert draining.is_alive(), "the request under way must be waited for"
     board.go.set()
     told = read(busy)
@@ -164,6 +165,7 @@ def test_draining_answers_what_is_under_way_and_nothing_more(service, model, rea
     assert told.headers["Connection"] == "close"
     draining.join(20)
     assert not draining.is_alive()
+    idle.sock.settimeout(module.PATIENCE / 2)
     assert idle.sock.recv(1) == b"", "a connection without a request ends"
     with pytest.raises(ConnectionRefusedError):
         running.ask("GET", "/model")
