@@ -70,3 +70,23 @@ def test_when_the_last_board_dies_every_future_says_so(fake_board, small):
                 future.result(timeout=20)
         with pytest.raises(LinkError, match="went away"):
             pool.submit(RAW[0])
+
+
+def test_a_board_that_comes_back_and_fails_each_time_is_given_up(fake_board, small):
+    fake, opened = fake_board(small), []
+
+    def open_it():
+        fake.power_up()
+        board = Board.open(fake.port)
+        opened.append(board)
+
+        def broken(_):
+            raise LinkError("nothing answers")
+
+        board.infer = broken  # type: ignore[method-assign]
+        return board
+
+    with Pool([open_it], small, reconnect=0.5) as pool:
+        with pytest.raises(LinkError, match="nothing answers"):
+            pool.submit(RAW[0]).result(timeout=20)
+    assert len(opened) > 1, "it never came back: the test shows nothing"

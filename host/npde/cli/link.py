@@ -26,7 +26,8 @@ Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, virtual:icebrea
 Baud = Annotated[int, typer.Option(min=300, help="Bit rate of the port.")]
 
 
-def _open(port: str, baud: int, model: str) -> Board:
+def open_board(port: str, baud: int, model: str) -> Board:
+    """The board on ``port``; one made for it is made for ``model``."""
     return Board.open(of_model(port, model), baud=baud)
 
 
@@ -50,7 +51,7 @@ def infer(
     fields = subject.quantise_input(samples)
     if output is not None:
         writable(output)
-    with _open(port, baud, model) as board:
+    with open_board(port, baud, model) as board:
         board.load(subject)
         with bar("inferring", len(samples)) as tick:
             answer = board.infer(samples, progress=tick)
@@ -116,7 +117,7 @@ def bench(
     """Time inference over the wire beside the golden model on this machine, and count cycles a frame."""
     subject = load_model(model)
     samples, _ = _test_samples(subject, data, count)
-    with _open(port, baud, model) as board:
+    with open_board(port, baud, model) as board:
         board.load(subject)
         board.infer(samples[:1])
         began = time.perf_counter()

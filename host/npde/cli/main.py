@@ -16,6 +16,7 @@ from npde.cli.learning import quantise, train
 from npde.cli.link import bench, doctor, infer, info, serve_virtual
 from npde.cli.output import complaints
 from npde.cli.physics import derive, simulate
+from npde.cli.serve import serve
 from npde.cli.synergy import synergy
 from npde.errors import FileError, Interrupted, NpdeError
 
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    train, quantise, synergy, plan, verify, build, flash, serve_virtual, infer, bench, info, doctor, demo, derive, simulate, gallery,
+    train, quantise, synergy, plan, verify, build, flash, serve_virtual, serve, infer, bench, info, doctor, demo, derive, simulate, gallery,
     export,
 ):  # fmt: skip
     app.command()(command)

@@ -116,6 +116,7 @@ class Pool:
         return board
 
     def _work(self, number: int, board: Board | None) -> None:
+        until: float | None = None
         while board is not None and (jobs := self._taken(number)):
             try:
                 answer = board.infer(np.concatenate([job.raw for job in jobs]))
@@ -124,8 +125,11 @@ class Pool:
                     self._queues[number].extendleft(reversed(jobs))
                     self._change.notify_all()
                 board.close()
-                board = self._again(number, error)
+                # From the first failure on, so that a board that comes back and fails each time is given up as well.
+                until = time.monotonic() + self.reconnect if until is None else until
+                board = self._again(number, error, until)
                 continue
+            until = None
             self.answered[number] += len(jobs)
             for index, job in enumerate(jobs):
                 label = None if answer.label is None else answer.label[index : index + 1]
@@ -149,9 +153,8 @@ class Pool:
                     return jobs
                 self._change.wait()
 
-    def _again(self, number: int, error: NpdeError) -> Board | None:
+    def _again(self, number: int, error: NpdeError, until: float) -> Board | None:
         """The board once it is back, or None when it stays away."""
-        until = time.monotonic() + self.reconnect
         while time.monotonic() < until:
             try:
                 return self._opened(number)
