@@ -37,7 +37,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/utilisation.py
 	$(BIN)/python benchmarks/virtual_board.py $(FASHION)
 
-# Every shipped model's bitstream, and Gray-Scott's beside solvers on this machine: more than an hour.
+# Every shipped model's bitstream, one model's on every board, and Gray-Scott's beside solvers on this machine: hours.
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
 	$(BIN)/python benchmarks/gray_scott.py

@@ -22,7 +22,7 @@ def main(folder: str = "build/boards") -> None:
     """One row a model and board."""
     print("| model | board | clock | fmax | " + " | ".join(KINDS) + " | logic predicted | frames/s | multipliers busy | build |")
     print("| --- " * (len(KINDS) + 8) + "|")
-    for model, board in pairs():
+    for model, board in pairs(boards_alike=True):
         print(f"| {model} | {board.name} | {_row(model, board, Path(folder) / f'{model}-{board.name}')} |", flush=True)
 
 
