@@ -74,7 +74,10 @@ def test_closing_in_a_hurry_leaves_what_no_board_was_given(service, model):
         except LinkError as error:
             told.append(str(error))
 
-    asking, closing = threading.Thread(target=ask), threading.Thread(target=running.boards.close, kwargs={"cancel": True})
+    asking, closing = (
+        threading.Thread(target=ask),
+        threading.Thread(target=running.boards.close, kwargs={"cancel": True}),
+    )
     asking.start()
     assert board.asked.wait(20)
     closing.start()

@@ -97,7 +97,8 @@ class Pool:
             self._closing = True
             if cancel:
                 for queue in self._queues:
-                    kept = [job for job in queue if not job.future.cancel()]  # what came back from a lost board is to be settled
+                    # What came back from a lost board is running, and is to be settled.
+                    kept = [job for job in queue if not job.future.cancel()]
                     queue.clear()
                     queue.extend(kept)
             self._change.notify_all()
