@@ -68,7 +68,9 @@ def test_a_virtual_board_behind_http_answers_as_golden_does_and_ends_with_the_se
         assert ask(url + "steps", {"samples": samples[:1].tolist()})[1]["equal"] is True
         assert ended(process, signal.SIGTERM) == ""
         assert len(simulators) == 1
-        assert not [each for each in simulators if Path(f"/proc/{each}").exists()], "the simulator must not outlive the service"
+        assert not [each for each in simulators if Path(f"/proc/{each}").exists()], (
+            "the simulator must not outlive the service"
+        )
 
 
 def test_a_host_is_served_with_a_warning_and_under_any_name_and_a_lost_board_is_503():
@@ -79,7 +81,11 @@ def test_a_host_is_served_with_a_warning_and_under_any_name_and_a_lost_board_is_
         assert (status, list(told)) == (503, ["error"])
         assert re.match("no board answers: .*recording|no board answers: .*exchange", told["error"])
         complaints = ended(process, signal.SIGINT)
-    assert complaints.strip() == "npde: with --host 127.0.0.1 whoever reaches that address can use the board, under any name and without a password"
+    assert (
+        complaints.strip()
+        == "npde: with --host 127.0.0.1 whoever reaches that address can use the board, "
+        "under any name and without a password"
+    )
 
 
 def test_by_default_only_its_own_name_is_served():
@@ -93,7 +99,10 @@ def test_an_address_that_is_taken_is_told_before_a_board_is_opened(npde):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = npde("serve", "--http-port", port, "--port", "/dev/no-such-port")
-    assert (done.code, done.complaint()) == (2, f"npde: nothing can be served at 127.0.0.1 port {port}: Address already in use; choose another")
+    assert (done.code, done.complaint()) == (
+        2,
+        f"npde: nothing can be served at 127.0.0.1 port {port}: Address already in use; choose another",
+    )
 
 
 @pytest.mark.parametrize(("words", "code", "says"), [

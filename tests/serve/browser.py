@@ -11,13 +11,14 @@ import time
 from typing import Any
 
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking",
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions",
+    "--disable-background-networking",
     "--disable-dev-shm-usage", "--remote-debugging-pipe", "--window-size=1200,800",
 )  # fmt: skip
 
 
 class Browser:
-    """One page of ``program``, its profile in ``folder``. Every wait ends in an assertion after ``patience`` seconds."""
+    """One page of ``program``, its profile in ``folder``; waits end in an assertion after ``patience`` seconds."""
 
     def __init__(self, program: str, folder: str, patience: float = 60.0):
         self.patience, self.number, self.received = patience, 0, b""
@@ -46,7 +47,9 @@ class Browser:
         until = time.monotonic() + self.patience
         while True:
             while b"\0" not in self.received:
-                assert select.select([self.answers], [], [], max(0, until - time.monotonic()))[0], f"{method} was not answered"
+                assert select.select([self.answers], [], [], max(0, until - time.monotonic()))[0], (
+                    f"{method} was not answered"
+                )
                 piece = os.read(self.answers, 1 << 16)
                 assert piece, "the browser ended"
                 self.received += piece
@@ -67,7 +70,9 @@ class Browser:
         """The expression's value once it is neither empty nor false."""
         until = time.monotonic() + self.patience
         while not (found := self.value(script)):
-            assert time.monotonic() < until, f"{script} did not come true; the page says {self.value('document.body.innerText')!r}"
+            assert time.monotonic() < until, (
+                f"{script} did not come true; the page says {self.value('document.body.innerText')!r}"
+            )
             time.sleep(0.05)
         return found
 

@@ -26,7 +26,9 @@ class StandIn:
 
     def __init__(self, model: Model):
         self.model = model
-        self.info = SimpleNamespace(board="stand-in", build=b"\x01\x02", clock=1, baud=2, shape=model.program.shape_hash)
+        self.info = SimpleNamespace(
+            board="stand-in", build=b"\x01\x02", clock=1, baud=2, shape=model.program.shape_hash
+        )
         self.go, self.asked = threading.Event(), threading.Event()
         self.go.set()
         self.plugged, self.wrong = True, False
@@ -89,7 +91,12 @@ class Service:
         connection = self.connect()
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
-        connection.request(method, path, body, {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()})
+        connection.request(
+            method,
+            path,
+            body,
+            {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()},
+        )
         return read(connection)
 
     def close(self) -> None:

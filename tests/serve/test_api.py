@@ -27,7 +27,10 @@ def test_without_an_argmax_there_are_no_labels_and_fields_stay_fields(service, m
     program = Program(name="field", input=model.program.input, steps=model.program.steps[:2])
     field = type(model)(program, {index: model.weights[index] for index in (0, 1)}, model.preprocess, force=True)
     running = service(field)
-    assert running.ask("POST", "/infer", {"samples": RAW.tolist()}).json == {"labels": None, "outputs": wanted(field).output.tolist()}
+    assert running.ask("POST", "/infer", {"samples": RAW.tolist()}).json == {
+        "labels": None,
+        "outputs": wanted(field).output.tolist(),
+    }
     assert running.ask("GET", "/model").json["labels"] is None
     told = running.ask("POST", "/steps", {"samples": RAW[:1].tolist()}).json
     assert (told["equal"], len(told["fields"])) == (True, 14)
@@ -46,7 +49,11 @@ def test_steps_are_golden_s_fields_and_say_whether_the_board_agrees(service, mod
     told = running.ask("POST", "/steps", {"samples": RAW[:1].tolist()}).json
     frames = golden.trace(model, model.quantise_input(RAW[:1]))
     # The input, the first stencil, the time steps of the second; the outputs are left to their bars.
-    assert [field["title"].partition("\n")[0] for field in told["fields"]] == ["input", "K∗u", *(f"u+K∗u, step {k} of 12" for k in range(1, 13))]
+    assert [field["title"].partition("\n")[0] for field in told["fields"]] == [
+        "input",
+        "K∗u",
+        *(f"u+K∗u, step {k} of 12" for k in range(1, 13)),
+    ]
     assert len(told["fields"]) == len(frames) - 1
     for field, frame in zip(told["fields"], frames, strict=False):
         channel = int((re.search(r"channel (\d+)", field["title"]) or [0, 0])[1])
@@ -66,7 +73,13 @@ def test_the_page_holds_all_it_needs(service, model):
     assert (told.status, told.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     text = told.body.decode()
     assert "<canvas" in text
-    assert re.findall(r"""(?:https?:)?//[a-z]|@import|url\(|\bsrc=|<link(?! rel="icon" href="data:,")""", re.sub(r"^\s*//.*|; *//.*", "", text, flags=re.M)) == []
+    assert (
+        re.findall(
+            r"""(?:https?:)?//[a-z]|@import|url\(|\bsrc=|<link(?! rel="icon" href="data:,")""",
+            re.sub(r"^\s*//.*|; *//.*", "", text, flags=re.M),
+        )
+        == []
+    )
     policy = dict(part.split(maxsplit=1) for part in told.headers["Content-Security-Policy"].split("; "))
     assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
 

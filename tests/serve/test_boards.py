@@ -61,3 +61,30 @@ def test_after_closing_nothing_is_opened_again(service, model):
     running.boards.close()
     with pytest.raises(LinkError, match="given back"):
         running.boards.infer(RAW)
+
+
+def test_closing_in_a_hurry_leaves_what_no_board_was_given(service, model):
+    running, told = service(model), []
+    (board,) = running.standins
+    board.go.clear()
+
+    def ask() -> None:
+        try:
+            running.boards.infer(np.tile(RAW, (20, 1, 1, 1)))
+        except LinkError as error:
+            told.append(str(error))
+
+    asking, closing = (
+        threading.Thread(target=ask),
+        threading.Thread(target=running.boards.close, kwargs={"cancel": True}),
+    )
+    asking.start()
+    assert board.asked.wait(20)
+    closing.start()
+    closing.join(0.1)
+    assert closing.is_alive(), "what a board was given is waited for"
+    board.go.set()
+    for thread in (asking, closing):
+        thread.join(20)
+        assert not thread.is_alive()
+    assert told == ["the boards were given back"] or told == ["the pool is closed"]

@@ -34,7 +34,9 @@ def visit(page, running) -> list[float]:
     """Open the page; the canvas's left, top, width and height in it."""
     page.ask("Page.navigate", url=running.server.url)
     page.wait("document.readyState === 'complete' && document.getElementById('name').textContent !== 'npde'")
-    return page.value("(() => { const box = drawing.getBoundingClientRect(); return [box.left, box.top, box.width, box.height] })()")
+    return page.value(
+        "(() => { const box = drawing.getBoundingClientRect(); return [box.left, box.top, box.width, box.height] })()"
+    )
 
 
 def line(box, start, end, pieces: int = 6):
@@ -74,8 +76,12 @@ def test_a_stroke_becomes_golden_s_label_and_its_fields(page, service):
     page.value("at('clear').click()")
     assert page.value("document.querySelectorAll('figure, .row').length") == 0
 
-    asked = {event["params"]["request"]["url"] for event in page.events if event["method"] == "Network.requestWillBeSent"}
-    assert {url for url in asked if not url.startswith("data:")} == {running.server.url + path for path in ("", "model", "steps")}
+    asked = {
+        event["params"]["request"]["url"] for event in page.events if event["method"] == "Network.requestWillBeSent"
+    }
+    assert {url for url in asked if not url.startswith("data:")} == {
+        running.server.url + path for path in ("", "model", "steps")
+    }
     assert [event for event in page.events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
 
 

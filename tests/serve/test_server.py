@@ -76,7 +76,9 @@ def test_a_body_that_does_not_come_is_408(service, model, monkeypatch):
     assert b"did not come within" in got
 
 
-@pytest.mark.parametrize("text", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "text", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"]
+)
 def test_what_is_no_http_is_refused_in_json(service, model, monkeypatch, text):
     monkeypatch.setattr(module, "LINGER", 0.2)
     _, got = raw(service(model), text)
@@ -85,7 +87,8 @@ def test_what_is_no_http_is_refused_in_json(service, model, monkeypatch, text):
 
 @pytest.mark.parametrize(("hosts", "status"), [
     (["localhost:PORT"], 200), (["127.0.0.1:PORT"], 200), (["LocalHost:PORT"], 200),
-    (["localhost"], 421), (["localhost:1"], 421), (["evil.example"], 421), (["evil.example:PORT"], 421), (["localhost:PORT.evil.example"], 421),
+    (["localhost"], 421), (["localhost:1"], 421), (["evil.example"], 421), (["evil.example:PORT"], 421),
+    (["localhost:PORT.evil.example"], 421),
     ([""], 421), ([], 400), (["localhost:PORT", "evil.example"], 400),
 ])  # fmt: skip
 def test_only_the_host_that_is_served_is_answered(service, model, hosts, status):
@@ -174,7 +177,9 @@ def test_draining_answers_what_is_under_way_and_nothing_more(service, model, rea
 @pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1", "no.such.host.invalid"])
 def test_an_address_that_cannot_be_had_is_one_sentence(service, model, host):
     taken = service(model).server.server_port
-    with pytest.raises(AddressError, match=f"nothing can be served at {host} port {taken}: .*; choose another") as caught:
+    with pytest.raises(
+        AddressError, match=f"nothing can be served at {host} port {taken}: .*; choose another"
+    ) as caught:
         Server(host, taken)
     assert caught.value.exit_code == 2
 

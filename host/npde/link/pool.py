@@ -91,10 +91,16 @@ class Pool:
         """The same for asyncio: other tasks run meanwhile."""
         return _joined(await asyncio.gather(*(asyncio.wrap_future(self.submit(sample)) for sample in np.asarray(raw))))
 
-    def close(self) -> None:
-        """Answer what was submitted, then give the boards back."""
+    def close(self, *, cancel: bool = False) -> None:
+        """Answer what was submitted, then give the boards back; with ``cancel`` only what a board was already given."""
         with self._change:
             self._closing = True
+            if cancel:
+                for queue in self._queues:
+                    # What came back from a lost board is running, and is to be settled.
+                    kept = [job for job in queue if not job.future.cancel()]
+                    queue.clear()
+                    queue.extend(kept)
             self._change.notify_all()
         for thread in self._threads:
             thread.join()

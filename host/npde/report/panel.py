@@ -37,12 +37,14 @@ class Panel:
     sequence: bool = False
 
 
-def panels(model: Model, frames: Sequence[NDArray[np.integer]], channel: int | None = None, *, most: int = MOST) -> list[Panel]:
+def panels(
+    model: Model, frames: Sequence[NDArray[np.integer]], channel: int | None = None, *, most: int = MOST
+) -> list[Panel]:
     """The columns for ``frames``, all that :func:`npde.golden.trace` gave for ``model``.
 
-    Of a long run of time steps about ``most`` in all are chosen (:func:`chosen`); a recurrent step is one panel of all its states. A
-    wave's two fields become their density, a single cell's values are folded into rows, and of any other grid the
-    ``channel`` is shown, by default the one that varies most. Outputs of one cell are left to their bars.
+    Of a long run of time steps some are chosen, about ``most`` in all (:func:`chosen`); a recurrent step is one panel
+    of all its states. A wave's two fields become their density, a single cell's values are folded into rows, and of any
+    other grid the ``channel`` is shown, by default the one that varies most. Outputs of one cell are left to their bars.
     """
     steps: list[Step | None] = [None, *model.program.steps]
     grids = [model.program.input, *model.program.grids()]
@@ -54,7 +56,8 @@ def panels(model: Model, frames: Sequence[NDArray[np.integer]], channel: int | N
             runs[number] = []  # a² + b², which is what the wave's own columns show
     shown: list[Panel] = []
     density = False
-    for number, (step, run, keep) in enumerate(zip(steps, runs, chosen(list(map(_columns, steps, runs)), most), strict=True)):
+    kept = chosen(list(map(_columns, steps, runs)), most)
+    for number, (step, run, keep) in enumerate(zip(steps, runs, kept, strict=True)):
         before, grid = grids[number], grids[number + 1]
         following = steps[number + 1] if number + 1 < len(steps) else None
         wave = _leapfrog(step, grid) or _leapfrog(following, grid)

@@ -35,9 +35,9 @@ class Reply(NamedTuple):
 
 
 class Api:
-    """The paths in front of ``boards``. :meth:`route` finds what to do, which takes the body and gives the :class:`Reply`.
+    """The paths in front of ``boards``.
 
-    Both raise :class:`Refusal`.
+    :meth:`route` finds what to do, which takes the body and gives the :class:`Reply`. Both raise :class:`Refusal`.
     """
 
     def __init__(self, boards: Boards):
@@ -103,7 +103,9 @@ class Api:
 
 def refused(refusal: Refusal) -> Reply:
     """The reply that says so: ``{"error": sentence}``."""
-    return Reply(refusal.status, msgspec.json.encode({"error": " ".join(refusal.sentence.split())}), headers=refusal.headers)
+    return Reply(
+        refusal.status, msgspec.json.encode({"error": " ".join(refusal.sentence.split())}), headers=refusal.headers
+    )
 
 
 def _json(value: Any) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 
 from numpy.typing import NDArray
 
@@ -43,19 +44,21 @@ class Boards:
             if mine:
                 pool.close()
             raise
+        except CancelledError:
+            raise LinkError("the boards were given back") from None
 
-    def close(self) -> None:
-        """Give the boards back, once what they were given is answered."""
+    def close(self, *, cancel: bool = False) -> None:
+        """Give the boards back, once all is answered, or with ``cancel`` what they were already given."""
         with self._lock:
             self._closed, pool, self._pool = True, self._pool, None
         if pool is not None:
-            pool.close()
+            pool.close(cancel=cancel)
 
     def __enter__(self) -> Boards:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(cancel=kind is not None)
 
     def _noting(self, number: int, opener: Callable[[], Board]) -> Callable[[], Board]:
         def opened() -> Board:

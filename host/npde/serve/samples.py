@@ -54,7 +54,9 @@ def samples(model: Model, body: bytes) -> NDArray[np.float64]:
     except msgspec.ValidationError as error:
         raise _bad(f"samples: {error}") from error
     except (ValueError, OverflowError) as error:
-        raise _bad(f"the lists of samples differ in length or hold numbers no float64 holds; {_right(model)}") from error
+        raise _bad(
+            f"the lists of samples differ in length or hold numbers no float64 holds; {_right(model)}"
+        ) from error
     if found.shape[1:] not in (grid.shape, grid.shape[: 3 if grid.channels > 1 else 2], (grid.size,)):
         raise _bad(f"samples have shape {found.shape}, the first number being how many; {_right(model)}")
     low, high = raw_range(model)
@@ -66,7 +68,10 @@ def samples(model: Model, body: bytes) -> NDArray[np.float64]:
 
 
 def reply(model: Model, answer: Answer) -> dict[str, Any]:
-    """``labels``, null without an argmax, and ``outputs``: the board's integers, a flat list a sample where they are one cell's."""
+    """``labels``, null without an argmax, and ``outputs``, the board's integers.
+
+    Those of one cell are a flat list for each sample; those of a field are nested like it.
+    """
     output = answer.output
     if model.program.output.shape[:2] == (1, 1):
         output = output.reshape(len(output), -1)

@@ -57,7 +57,9 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__((host, port), Handler)
         except OSError as error:
-            raise AddressError(f"nothing can be served at {host} port {port}: {error.strerror or error}; choose another") from error
+            raise AddressError(
+                f"nothing can be served at {host} port {port}: {error.strerror or error}; choose another"
+            ) from error
 
     def server_bind(self) -> None:
         """Without the library's look-up of this machine's name, which may take seconds."""
@@ -101,7 +103,10 @@ class Server(ThreadingHTTPServer):
             self._change.notify_all()
 
     def drain(self) -> None:
-        """Take no more connections, answer the requests under way, and return. :meth:`serve_forever` runs in another thread."""
+        """Take no more connections, answer the requests under way, and return.
+
+        :meth:`serve_forever` runs in another thread.
+        """
         self.draining = True
         self.shutdown()
         self.server_close()
@@ -158,7 +163,9 @@ class Handler(BaseHTTPRequestHandler):
             reply = refused(refusal)
         except Exception:
             traceback.print_exc()
-            reply = refused(Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of this program, told on its standard error"))
+            reply = refused(
+                Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of this program, told on its standard error")
+            )
         self._send(reply)
         if self._unread:
             self._linger()
@@ -172,7 +179,8 @@ class Handler(BaseHTTPRequestHandler):
         if not all(map(self.server.serves, hosts)) or not (hosts or self.server.any_host):
             raise Refusal(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                f"this is {self.server.url}, not {', '.join(hosts)[:80] or 'a host without a name'}; npde serve --host serves other names",
+                f"this is {self.server.url}, not {', '.join(hosts)[:80] or 'a host without a name'}; "
+                "npde serve --host serves other names",
             )
 
     def _body(self) -> bytes:
@@ -181,17 +189,24 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body's Content-Type is {kind[:80]}; send {JSON}")
         lengths = self.headers.get_all("Content-Length", [])
         if "Transfer-Encoding" in self.headers or not lengths:
-            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "the body's length is missing; send Content-Length and no Transfer-Encoding")
+            raise Refusal(
+                HTTPStatus.LENGTH_REQUIRED, "the body's length is missing; send Content-Length and no Transfer-Encoding"
+            )
         if len(set(lengths)) != 1 or not (lengths[0].isascii() and lengths[0].isdigit()):
             raise Refusal(HTTPStatus.BAD_REQUEST, "Content-Length is not one number of bytes")
         if len(lengths[0]) > 18 or int(lengths[0]) > self.server.body_bytes:
             limit = self.server.body_bytes
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {lengths[0][:20]} bytes; {limit} is the most, send fewer samples")
+            raise Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body has {lengths[0][:20]} bytes; {limit} is the most, send fewer samples",
+            )
         length = int(lengths[0])
         try:
             body = self.rfile.read(length)
         except TimeoutError:
-            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the body's {length} bytes did not come within {PATIENCE:g} s") from None
+            raise Refusal(
+                HTTPStatus.REQUEST_TIMEOUT, f"the body's {length} bytes did not come within {PATIENCE:g} s"
+            ) from None
         if len(body) < length:
             raise Refusal(HTTPStatus.BAD_REQUEST, f"the body ended after {len(body)} of {length} bytes")
         self._unread = False

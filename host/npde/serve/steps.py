@@ -18,17 +18,23 @@ MOST = 256
 
 
 def steps(model: Model, raw: NDArray[np.float64], board: Answer) -> dict[str, Any]:
-    """The board's reply to one sample (1, height, width, channels), golden's, ``equal``, and golden's ``fields`` in order.
+    """The board's reply to one sample (1, height, width, channels), golden's, ``equal``, and golden's ``fields``.
 
-    A field's ``values`` are rows of numbers in units of their greatest magnitude, null where a folded row is filled up;
-    ``density`` says they are never negative. Titles, channels and what a wave shows are :func:`npde.report.panel.panels`'.
+    The fields are in order. Their ``values`` are rows of numbers in units of the greatest magnitude, null where a
+    folded row is filled up; ``density`` says they are never negative. Titles, channels and what a wave shows are those of
+    :func:`npde.report.panel.panels`.
     """
     frames = golden.trace(model, model.quantise_input(raw))
     output = frames[-1]
     label = output.reshape(len(output), -1).argmax(axis=1) if model.program.argmax else None
     wanted = Answer(output, label)
     fields = [
-        {"title": panel.title, "density": panel.density, "sequence": panel.sequence, "values": panel.values[0].round(3).tolist()}
+        {
+            "title": panel.title,
+            "density": panel.density,
+            "sequence": panel.sequence,
+            "values": panel.values[0].round(3).tolist(),
+        }
         for panel in panels(model, frames, most=MOST)
     ]
     return {**reply(model, board), "golden": reply(model, wanted), "equal": _equal(board, wanted), "fields": fields}
