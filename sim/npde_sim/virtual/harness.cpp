@@ -87,14 +87,14 @@ int main(int argc, char **argv) {
     double busy = 0;
     while (!stopped) {
         const double began = now();
-        ioctl(slave, TCGETS2, &line);
-        bit = line.c_ospeed ? clock_hz / line.c_ospeed : bit;
         const int burst = 20000;
         for (int i = 0; i < burst; i++) {
             if (send_timer < 1) {
                 // A host's byte is looked for at every byte's end, so that how long a burst is here says nothing of the line.
                 if (send_bits == 0 && cycles >= look && in.size() < sizeof block) {
                     const ssize_t got = read(master, block, sizeof block);
+                    // The rate these bytes were sent at was set before them.
+                    if (got > 0 && !ioctl(slave, TCGETS2, &line) && line.c_ospeed) bit = clock_hz / line.c_ospeed;
                     for (ssize_t n = 0; n < got; n++) in.push_back({block[n], cycles + delay});
                     look = cycles + (unsigned long long)(10 * bit);
                 }
