@@ -110,7 +110,8 @@ def models(draw):
 
     def coarser(frac: int, most: int) -> int:
         """Four steps that all took the most would end below the 32 places before the point that a format may lack."""
-        return frac - draw(st.integers(0, max(0, min(most, frac + 16))))
+        least = max(0, frac - 63)
+        return frac - draw(st.integers(least, max(least, min(most, frac + 16))))
 
     grid = start = Grid(draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 3)), draw(formats(18)))
     steps = []
