@@ -16,9 +16,6 @@
 #define BAUD 3000000u
 #define DIVISOR 16u /* the least there is; QEMU sends at once whatever it says */
 
-static ring line;
-
-void line_interrupt(void);
 void line_interrupt(void)
 {
     UART_INTERRUPT = 2;
@@ -38,16 +35,6 @@ void board_begin(void)
     UART_DIVISOR = DIVISOR;
     UART_CTRL = 1 | 2 | 8;
     enable_interrupt(LINE_INTERRUPT);
-}
-
-int board_read(void)
-{
-    return ring_get(&line);
-}
-
-void board_wait(void)
-{
-    wait_for_byte(&line);
 }
 
 static void put(const uint8_t *bytes, size_t count)

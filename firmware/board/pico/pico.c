@@ -16,9 +16,6 @@
 #define PINS_AND_UART (1u << 5 | 1u << 8 | 1u << 12 | 1u << 21 | 1u << 22) /* pins, pads, PLL, timer, UART 0 */
 #define BAUD 1000000u
 
-static ring line;
-
-void line_interrupt(void);
 void line_interrupt(void)
 {
     while (!(UART_STATE & 0x10)) {
@@ -76,16 +73,6 @@ void board_begin(void)
     REGISTER(UART + 0x34) = 0;          /* of the queue, at an eighth */
     REGISTER(UART + 0x30) = 0x301;
     enable_interrupt(LINE_INTERRUPT);
-}
-
-int board_read(void)
-{
-    return ring_get(&line);
-}
-
-void board_wait(void)
-{
-    wait_for_byte(&line);
 }
 
 static void put(const uint8_t *bytes, size_t count)

@@ -15,9 +15,6 @@
 #define CLOCK 16000000u
 #define BAUD 1000000u
 
-static ring line;
-
-void line_interrupt(void);
 void line_interrupt(void)
 {
     const uint32_t state = UART_STATE;
@@ -37,16 +34,6 @@ void board_begin(void)
     REGISTER(0xE0001004u) = 0;
     REGISTER(0xE0001000u) |= 1;
     enable_interrupt(LINE_INTERRUPT);
-}
-
-int board_read(void)
-{
-    return ring_get(&line);
-}
-
-void board_wait(void)
-{
-    wait_for_byte(&line);
 }
 
 static void put(const uint8_t *bytes, size_t count)

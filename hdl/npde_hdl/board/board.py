@@ -47,6 +47,11 @@ class Board:
     oscillator_pin: str | None = None
     note: str = ""
 
+    @property
+    def device(self) -> tuple[str, Cost, bool]:
+        """All that decides what fits: boards of the same device have the same plans."""
+        return self.family, self.budget, self.blocks_only
+
 
 ADAPTER = "a USB serial adapter of 3.3 V on {}"
 BOARDS = {

@@ -65,12 +65,9 @@ def narrower(program: Program, board: Board, fits: Callable[[Program, Board], bo
 
 def elsewhere(program: Program, board: Board, fits: Callable[[Program, Board], bool]) -> str:
     """The other boards that ``program`` does fit."""
-    devices = {(other.family, other.budget, other.blocks_only): other for other in BOARDS.values()}
+    devices = {other.device: other for other in BOARDS.values()}
     roomy_devices = {device for device, other in devices.items() if fits(program, other)}
-    roomy = [
-        other.name for other in BOARDS.values()
-        if other.name != board.name and (other.family, other.budget, other.blocks_only) in roomy_devices
-    ]  # fmt: skip
+    roomy = [other.name for other in BOARDS.values() if other.name != board.name and other.device in roomy_devices]
     if not roomy:
         return "it fits no board npde knows"
     return "it fits " + (" and ".join((", ".join(roomy[:-1]), roomy[-1])) if len(roomy) > 1 else roomy[0])
