@@ -12,8 +12,7 @@ from pathlib import Path
 
 from npde.errors import BuildError, LinkError
 from npde.firmware import boards
-from npde.firmware.export import export, runtime
-from npde.firmware.tables import model_source
+from npde.firmware.export import export, runtime, sources
 from npde.model import Model
 
 REDIRECTED = re.compile(r"char device redirected to (\S+)")
@@ -26,7 +25,7 @@ class RunningFirmware:
     :class:`LinkError` for a board that nothing here runs.
     """
 
-    def __init__(self, model: Model, board: str = "posix"):
+    def __init__(self, model: Model | None, board: str = "posix"):
         self.board = boards.get(board)
         if not self.board.runs_here:
             raise LinkError(f"nothing here runs {board}; flash it, and give the port it is on")
@@ -59,15 +58,15 @@ class RunningFirmware:
         self.stop()
 
 
-def build(model: Model, board: str, *, more: str = "") -> Path:
-    """The firmware of ``board`` with ``model`` in it, from the cache if it was built before; ``more`` flags to compile with.
+def build(model: Model | None, board: str, *, more: str = "") -> Path:
+    """The firmware of ``board`` with ``model`` in it (or none: programs come over the link), from the cache if it was built before; ``more`` flags to compile with.
 
     Raises :class:`BuildError`.
     """
     target = boards.get(board)
     if not shutil.which(target.compiler):
         raise BuildError(f"{board} needs {target.compiler}; Debian has it in {target.compiler_package}")
-    digest = hashlib.sha256((board + more + model_source(model)).encode())
+    digest = hashlib.sha256((board + more + "".join(sources(model).values())).encode())
     for path in sorted(path for path in runtime().rglob("*") if path.is_file()):
         digest.update(path.read_bytes())
     binary = _cache() / f"{digest.hexdigest()[:24]}{target.suffix}"
