@@ -15,13 +15,14 @@ typedef struct {
     bool centre; /* one of the taps is (0, 0) */
 } seen;
 
-/* `count` products' magnitude and all that is added to them, in 62 bits; `wide` where it is more than 32. */
+/* All products' magnitude and all that is added to them, in 62 bits; `wide` where it is more than 32. */
 static void judge_accumulator(npde_image *image, npde_kernel *kernel, uint32_t weight_bits, const seen *cell)
 {
     const uint64_t weight = UINT64_C(1) << (weight_bits - 1), field = UINT64_C(1) << (cell->bits - 1);
-    const uint64_t bias = UINT64_C(1) << (kernel->bias_bits - 1), rounding = kernel->reaction.shift ? UINT64_C(1) << (kernel->reaction.shift - 1) : 0;
+    const uint64_t bias = UINT64_C(1) << (kernel->bias_bits - 1);
     const bool shifts = kernel->bias_bits + kernel->bias_shift <= 62u && cell->bits + kernel->skip_shift <= 62u && kernel->reaction.shift <= 62;
     if (!npde_image_expect(image, shifts, NPDE_ERROR_FORMAT)) return;
+    const uint64_t rounding = kernel->reaction.shift ? UINT64_C(1) << (kernel->reaction.shift - 1) : 0;
     uint64_t high = weight * field * kernel->inputs + ((bias - 1) << kernel->bias_shift) + rounding;
     const uint64_t least = weight * (field - 1) > (weight - 1) * field ? weight * (field - 1) : (weight - 1) * field;
     uint64_t low = least * kernel->inputs + (bias << kernel->bias_shift);

@@ -19,19 +19,21 @@ REDIRECTED = re.compile(r"char device redirected to (\S+)")
 
 
 class RunningFirmware:
-    """A board that runs; ``port`` is its device path. Use it in a ``with`` statement, or call :meth:`stop`.
+    """A board that runs; ``port`` is its device path. Without a ``model`` it takes programs; ``more`` flags to compile with.
+
+    Use it in a ``with`` statement, or call :meth:`stop`.
 
     Raises :class:`BuildError` where a compiler or an emulator is missing, or the firmware does not build or start;
     :class:`LinkError` for a board that nothing here runs.
     """
 
-    def __init__(self, model: Model | None, board: str = "posix"):
+    def __init__(self, model: Model | None, board: str = "posix", *, more: str = ""):
         self.board = boards.get(board)
         if not self.board.runs_here:
             raise LinkError(f"nothing here runs {board}; flash it, and give the port it is on")
         if self.board.emulator and not shutil.which(self.board.emulator[0]):
             raise BuildError(f"{board} needs {self.board.emulator[0]}; Debian has it in {self.board.emulator_package}")
-        command = [str(build(model, board))]
+        command = [str(build(model, board, more=more))]
         if self.board.emulator:
             command = [*self.board.emulator, "-display", "none", "-monitor", "none", "-serial", "pty", "-kernel", *command]
         self.process = subprocess.Popen(
