@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full hil check firmware bench boards gallery clean needs
+.PHONY: run test verify-full hil check firmware fuzz analyse bench boards gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -26,6 +26,15 @@ hil: $(STAMP)
 firmware: $(STAMP)
 	$(BIN)/npde export c "$(MODEL)" -o build/firmware
 	$(MAKE) -C build/firmware all
+
+# The firmware's loader and protocol under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, each for TIME seconds; what
+# they found new stays in build/fuzz for the next time.
+TIME ?= 60
+fuzz: $(STAMP)
+	$(MAKE) -s -C firmware/fuzz needs
+	$(BIN)/npde export c mlp -o build/fuzz/model
+	$(BIN)/python firmware/fuzz/seeds.py build/fuzz
+	$(MAKE) -s -C firmware/fuzz TIME=$(TIME)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

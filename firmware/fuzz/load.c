@@ -9,10 +9,10 @@
 #include "npde.h"
 #include "../src/crc.h"
 
-#define ARENA_BYTES 16384u
-#define IMAGE_BYTES 4096u
-#define WORK 20000u /* multiply-accumulates, about: a row may take more */
-#define VALUES 400u
+#define ARENA_BYTES 8192u
+#define IMAGE_BYTES 2048u
+#define WORK 2000u /* multiply-accumulates, about: a row may take more */
+#define VALUES 100u
 
 static uint64_t arena[ARENA_BYTES / 8], arena_before[ARENA_BYTES / 8];
 static uint8_t image[IMAGE_BYTES];

@@ -255,7 +255,7 @@ def test_a_program_that_needs_more_memory_is_refused_with_both_numbers():
         assert board.room == (200, 3000)
         with pytest.raises(LinkError, match=r"refused the program: it needs \d{4} bytes of memory, and 3000 are set aside"):
             board.adopt(model.program)
-        with pytest.raises(LinkError, match="image has 394 bytes; the board on .* keeps 200"):
+        with pytest.raises(LinkError, match=r"image has 394 bytes; the board on .* keeps 200"):
             board.adopt(load_model("digits").program)
         small = Program(name="pool", input=Grid(4, 4, 1, Q(8, 6)), steps=(Pool(kind="max", size=2, out=Q(8, 6)),))
         agrees(board, *_filled(small, 1))
@@ -264,7 +264,7 @@ def test_a_program_that_needs_more_memory_is_refused_with_both_numbers():
 def test_a_board_of_a_program_of_its_own_says_that_it_takes_no_other():
     with RunningFirmware(load_model("mlp"), "posix") as firmware, Board.open(firmware.port, load_model("rnn").program) as board:
         assert board.room is None
-        with pytest.raises(LinkError, match="built in and takes no other at run time; 'rnn.*' needs a bitstream or firmware of its own"):
+        with pytest.raises(LinkError, match=r"built in and takes no other at run time; 'rnn.*' needs a bitstream or firmware of its own"):
             board.adopt(load_model("rnn").program)
         board.load(load_model("mlp"))
 
@@ -288,7 +288,7 @@ def test_a_program_that_no_image_holds_is_refused_by_the_host():
         image(Program(name="far", input=Grid(1, 50_000, 1, q), steps=(step,)))
 
 
-@pytest.mark.parametrize("port", ["firmware:posix:none", "firmware:mps2-an386:none"])
+@pytest.mark.parametrize("port", ["firmware:posix:none", pytest.param("firmware:mps2-an386:none", marks=pytest.mark.slow)])
 def test_the_suite_for_any_board_passes_on_programs_that_come_at_run_time(port):
     board = BOARDS[port.split(":")[1]]
     if board.emulator and not (shutil.which(board.emulator[0]) and shutil.which(board.compiler)):

@@ -40,7 +40,8 @@ def send(session: Session, image: bytes, has: Room) -> None:
         session.ask(Kind.PROGRAM, struct.pack("<H", first) + image[first : first + AT_ONCE])
     status, reply = session.request(Kind.ADOPT, struct.pack("<H", len(image)))
     if status == Status.REFUSED and len(reply) == REFUSED.size:
-        raise LinkError(f"the board on {session.port} refused the program: {_why(*REFUSED.unpack(reply), has)}")
+        number, detail = REFUSED.unpack(reply)
+        raise LinkError(f"the board on {session.port} refused the program: {_why(number, detail, has)}")
     if status != Status.OK:
         raise LinkError(f"the board on {session.port} refused ADOPT: {status.name}")
 
