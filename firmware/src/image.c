@@ -1,3 +1,4 @@
+#include "arithmetic.h"
 #include "image.h"
 
 uint32_t npde_image_number(npde_image *image, unsigned bytes)
@@ -15,17 +16,7 @@ uint32_t npde_image_number(npde_image *image, unsigned bytes)
 
 int32_t npde_image_signed(npde_image *image, unsigned bytes)
 {
-    const uint32_t raw = npde_image_number(image, bytes), sign = UINT32_C(1) << (8 * bytes - 1);
-    return (int32_t)((int64_t)(raw ^ sign) - (int64_t)sign);
-}
-
-bool npde_image_expect(npde_image *image, bool right, npde_error error)
-{
-    if (!right && !image->error) {
-        image->error = error;
-        image->where = image->step;
-    }
-    return !image->error;
+    return npde_sign_extend(npde_image_number(image, bytes), 8 * bytes);
 }
 
 void *npde_image_reserve(npde_image *image, uint64_t count, size_t size)

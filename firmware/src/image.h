@@ -33,7 +33,14 @@ uint32_t npde_image_number(npde_image *image, unsigned bytes);
 int32_t npde_image_signed(npde_image *image, unsigned bytes);
 
 /* `error` unless it is `right`, or something was wrong before; gives whether all is right so far. */
-bool npde_image_expect(npde_image *image, bool right, npde_error error);
+static inline bool npde_image_expect(npde_image *image, bool right, npde_error error)
+{
+    if (!right && !image->error) {
+        image->error = error;
+        image->where = image->step;
+    }
+    return right && !image->error;
+}
 
 /* Room for `count` elements of `size` bytes, zero at first and aligned for any of them; NULL while measuring, or for none. */
 void *npde_image_reserve(npde_image *image, uint64_t count, size_t size);

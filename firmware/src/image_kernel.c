@@ -6,11 +6,9 @@
 #define MOST_WORDS 65535u
 #define ACCUMULATOR (UINT64_C(1) << 61) /* what 62 bits hold; every addend below is at most this, and few are added */
 
-/* One cell as a step's outputs see it, and what the step says of itself besides its kernel's record. */
+/* One cell as a step's outputs see it. */
 typedef struct {
-    uint32_t channels;
-    uint8_t bits, bytes;
-    const npde_tap *taps; /* while measuring NULL */
+    uint32_t channels, bits;
     uint32_t tap_count;
     bool centre; /* one of the taps is (0, 0) */
 } seen;
@@ -108,7 +106,7 @@ static void demand_window(npde_image *image, uint32_t values, unsigned field_byt
 /* The taps of a stencil on `grid`, and the rows they span. */
 static seen read_taps(npde_image *image, const npde_grid *grid, npde_stencil *stencil, bool skip)
 {
-    seen cell = {.channels = grid->channels, .bits = grid->bits, .bytes = grid->bytes};
+    seen cell = {.channels = grid->channels, .bits = grid->bits};
     cell.tap_count = npde_image_number(image, 2);
     npde_image_expect(image, cell.tap_count, NPDE_ERROR_SHAPE);
     npde_tap *taps = npde_image_reserve(image, cell.tap_count, sizeof *taps);
@@ -125,7 +123,7 @@ static seen read_taps(npde_image *image, const npde_grid *grid, npde_stencil *st
     }
     if (skip && stencil->first_dy > 0) stencil->first_dy = 0;
     if (skip && stencil->last_dy < 0) stencil->last_dy = 0;
-    stencil->taps = cell.taps = taps;
+    stencil->taps = taps;
     stencil->tap_count = cell.tap_count;
     return cell;
 }
@@ -138,7 +136,7 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     const bool skip = flags & 1, in_frame = flags & 2;
     stencil.stride = (uint16_t)npde_image_number(image, 2);
     const uint32_t repeat = npde_image_number(image, 2);
-    npde_image_expect(image, flags < 4 && boundary <= NPDE_PERIODIC && stencil.stride && repeat, NPDE_ERROR_SHAPE);
+    if (!npde_image_expect(image, flags < 4 && boundary <= NPDE_PERIODIC && stencil.stride && repeat, NPDE_ERROR_SHAPE)) return;
     npde_image_expect(image, stencil.stride <= (grid->height > grid->width ? grid->height : grid->width), NPDE_ERROR_SHAPE);
     stencil.boundary = (npde_boundary)boundary;
     const seen cell = read_taps(image, grid, &stencil, skip);
@@ -179,7 +177,7 @@ void npde_image_dense(npde_image *image, npde_grid *grid, bool recurrent)
     const uint32_t outputs = image->error || image->length - image->at < 2 ? 0 : image->bytes[image->at] | (uint32_t)image->bytes[image->at + 1] << 8;
     const uint64_t sees = recurrent ? (uint64_t)row + outputs : values;
     if (!npde_image_expect(image, sees <= UINT16_MAX, NPDE_ERROR_SHAPE)) return;
-    const seen cell = {.channels = (uint32_t)sees, .bits = grid->bits, .bytes = grid->bytes, .tap_count = 1, .centre = true};
+    const seen cell = {.channels = (uint32_t)sees, .bits = grid->bits, .tap_count = 1, .centre = true};
     npde_dense dense = {0};
     npde_grid after = {.height = 1, .width = 1};
     dense.kernel = read_kernel(image, &cell, false, 1, &after.bits);
