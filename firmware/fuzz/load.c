@@ -50,7 +50,7 @@ static bool quick(void)
         const npde_stage *stage = &model.stages[i];
         uint64_t cost = (uint64_t)stage->before.width * stage->before.channels;
         if (stage->kind == NPDE_STENCIL || stage->kind == NPDE_STENCIL_IN_FRAME)
-            cost = (uint64_t)stage->after.width * (stage->as.stencil->kernel.outputs * (uint64_t)stage->as.stencil->kernel.inputs + stage->as.stencil->tap_count);
+            cost = (uint64_t)stage->after.width * (stage->as.stencil->kernel.outputs * (uint64_t)stage->as.stencil->kernel.inputs + stage->as.stencil->run_count);
         if (stage->kind == NPDE_DENSE || stage->kind == NPDE_RECURRENT) cost = stage->as.dense->kernel.outputs * (uint64_t)stage->as.dense->kernel.inputs;
         if (stage->kind == NPDE_EVOLVE) cost *= 64;
         if (cost > WORK) return false;

@@ -69,6 +69,12 @@ typedef struct {
     int32_t dy, dx;
 } npde_tap;
 
+/* `taps` of a stencil one beside the other, from (dy, dx) on to the right. */
+typedef struct {
+    int32_t dy, dx;
+    uint32_t taps;
+} npde_run;
+
 /* A weight memory: `depth` words of `fields` integers of `bits` bits, as they travel over the link. In memory each is
  * sign-extended to an int8_t, int16_t or int32_t (`bytes`). `loaded` is the same place if it may be written, else NULL. */
 typedef struct {
@@ -108,8 +114,8 @@ typedef struct {
 /* An explicit time step on every cell; see npde.program.Stencil. */
 typedef struct {
     npde_kernel kernel;
-    const npde_tap *taps;
-    uint32_t tap_count;
+    const npde_run *runs;
+    uint32_t run_count;
     int32_t first_dy, last_dy; /* the rows it needs, from the cell's own, which counts only if a tap or skip reads it */
     uint16_t stride;
     uint16_t repeat; /* times it is applied to a frame that is held; 1 where rows pass */
@@ -124,10 +130,11 @@ typedef struct {
     bool maximum, wide;
 } npde_pool;
 
-/* All values of a grid, or all of a row and the state, into `kernel.outputs` values. `sums` has one for each. */
+/* All values of a grid, or all of a row and the state, into `kernel.outputs` values. `sums` has one for each, int32_t on the
+ * short way, else int64_t. */
 typedef struct {
     npde_kernel kernel;
-    int64_t *sums;
+    void *sums;
     void *state; /* recurrent: outputs values of the grid's format */
 } npde_dense;
 
@@ -225,9 +232,10 @@ typedef struct {
 
 /* Scratch that all stages share, each as long as the most demanding needs it. */
 typedef struct {
-    void *window;          /* values one output sees: int16_t, or int32_t for fields of more than 16 bits */
-    int64_t *start, *sums; /* one for each output of a stencil */
-    const void **tap_rows; /* the row of each tap, or of each distance of an evolution */
+    void *window;          /* values one output sees: int16_t, or int32_t for fields of more than 16 bits; of two cells on the short way */
+    void *cell;            /* those of one cell as they are, before they are arranged: the short way's alone */
+    int64_t *start, *sums; /* one for each output of a stencil; int32_t on the short way, sums for two cells */
+    const void **tap_rows; /* the row of each run, or of each distance of an evolution */
     int32_t *places;       /* the rows' numbers, -1 beyond a Dirichlet edge */
     int32_t *values;       /* an update's values */
 } npde_scratch;

@@ -11,6 +11,7 @@
 typedef struct {
     uint32_t stages, memories;
     uint32_t narrow, wide;    /* values of a window of int16_t, of int32_t */
+    uint32_t cell;            /* bytes */
     uint32_t outputs, rows, places, values;
 } npde_demand;
 

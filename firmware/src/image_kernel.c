@@ -1,5 +1,6 @@
 /* Steps with a kernel of weights: stencils, dense and recurrent ones. */
 #include "arithmetic.h"
+#include "dot.h"
 #include "image.h"
 #include "npde_protocol.h"
 
@@ -60,12 +61,14 @@ static npde_reaction read_reaction(npde_image *image, uint32_t out_bits)
     return reaction;
 }
 
-/* A kernel's record, and the memories of its `repeat` copies, which share their words. `out_bits` of what follows it. */
-static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, uint32_t repeat, uint8_t *out_bits)
+/* A kernel's record, and the memories of its `repeat` copies, which share their words. `out_bits` of what follows it,
+ * `weight_bytes` of a weight in memory. */
+static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, uint32_t repeat, uint8_t *out_bits, uint8_t *weight_bytes)
 {
     npde_kernel kernel = {.skip = skip};
     kernel.outputs = npde_image_number(image, 2);
     const uint8_t weight_bits = npde_image_bits(image, 2, 16);
+    *weight_bytes = npde_image_bytes(weight_bits);
     kernel.bias_bits = npde_image_bits(image, 2, 32);
     kernel.bias_shift = (uint8_t)npde_image_number(image, 1);
     kernel.skip_shift = (uint8_t)npde_image_number(image, 1);
@@ -98,33 +101,40 @@ static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, u
     return kernel;
 }
 
-static void demand_window(npde_image *image, uint32_t values, unsigned field_bytes)
+/* On the short way windows of two cells, of which one is gathered as it lies in its rows; else of one. */
+static void demand_window(npde_image *image, const npde_kernel *kernel, uint32_t weight_bytes, uint32_t values, unsigned field_bytes, bool stencil)
 {
-    npde_image_demand(field_bytes == 4 ? &image->demand.wide : &image->demand.narrow, values);
+    const uint32_t cells = stencil && npde_is_short(kernel, weight_bytes, field_bytes) ? 2 : 1;
+    npde_image_demand(field_bytes == 4 ? &image->demand.wide : &image->demand.narrow, cells * values);
+    npde_image_demand(&image->demand.cell, stencil ? values * field_bytes : 0);
 }
 
-/* The taps of a stencil on `grid`, and the rows they span. */
+/* The taps of a stencil on `grid` as runs, and the rows they span. */
 static seen read_taps(npde_image *image, const npde_grid *grid, npde_stencil *stencil, bool skip)
 {
     seen cell = {.channels = grid->channels, .bits = grid->bits};
     cell.tap_count = npde_image_number(image, 2);
     npde_image_expect(image, cell.tap_count, NPDE_ERROR_SHAPE);
-    npde_tap *taps = npde_image_reserve(image, cell.tap_count, sizeof *taps);
+    npde_run *runs = npde_image_reserve(image, cell.tap_count, sizeof *runs); /* as many as there can be */
+    npde_run run = {0};
     for (uint32_t i = 0; i < cell.tap_count && !image->error; i++) {
-        npde_tap tap;
-        tap.dy = npde_image_signed(image, 2);
-        tap.dx = npde_image_signed(image, 2);
-        const bool within = (!tap.dy || (tap.dy < grid->height && -tap.dy < grid->height)) && (!tap.dx || (tap.dx < grid->width && -tap.dx < grid->width));
+        const int32_t dy = npde_image_signed(image, 2), dx = npde_image_signed(image, 2);
+        const bool within = (!dy || (dy < grid->height && -dy < grid->height)) && (!dx || (dx < grid->width && -dx < grid->width));
         npde_image_expect(image, within, NPDE_ERROR_SHAPE);
-        cell.centre |= !tap.dy && !tap.dx;
-        if (!i || tap.dy < stencil->first_dy) stencil->first_dy = tap.dy;
-        if (!i || tap.dy > stencil->last_dy) stencil->last_dy = tap.dy;
-        if (taps) taps[i] = tap;
+        cell.centre |= !dy && !dx;
+        if (!i || dy < stencil->first_dy) stencil->first_dy = dy;
+        if (!i || dy > stencil->last_dy) stencil->last_dy = dy;
+        if (i && dy == run.dy && dx == run.dx + (int32_t)run.taps) {
+            run.taps++;
+        } else {
+            run = (npde_run){dy, dx, 1};
+            stencil->run_count++;
+        }
+        if (runs) runs[stencil->run_count - 1] = run;
     }
     if (skip && stencil->first_dy > 0) stencil->first_dy = 0;
     if (skip && stencil->last_dy < 0) stencil->last_dy = 0;
-    stencil->taps = taps;
-    stencil->tap_count = cell.tap_count;
+    stencil->runs = runs;
     return cell;
 }
 
@@ -141,7 +151,8 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     stencil.boundary = (npde_boundary)boundary;
     const seen cell = read_taps(image, grid, &stencil, skip);
     npde_grid after = *grid;
-    stencil.kernel = read_kernel(image, &cell, skip, repeat, &after.bits);
+    uint8_t weight_bytes;
+    stencil.kernel = read_kernel(image, &cell, skip, repeat, &after.bits, &weight_bytes);
     if (image->error) return;
     after.bytes = npde_image_bytes(after.bits);
     after.channels = (uint16_t)stencil.kernel.outputs;
@@ -154,9 +165,9 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     stencil.repeat = (uint16_t)(in_frame ? repeat : 1);
     npde_stencil *place = npde_image_reserve(image, 1, sizeof *place);
     if (place) *place = stencil;
-    demand_window(image, stencil.kernel.inputs, grid->bytes);
+    demand_window(image, &stencil.kernel, weight_bytes, stencil.kernel.inputs, grid->bytes, true);
     npde_image_demand(&image->demand.outputs, stencil.kernel.outputs);
-    npde_image_demand(&image->demand.rows, stencil.tap_count);
+    npde_image_demand(&image->demand.rows, stencil.run_count);
 
     npde_stage stage = {.kind = in_frame ? NPDE_STENCIL_IN_FRAME : NPDE_STENCIL, .before = *grid, .after = after, .as.stencil = place};
     const bool periodic = boundary == NPDE_PERIODIC, wraps = periodic && (stencil.first_dy || stencil.last_dy);
@@ -180,15 +191,16 @@ void npde_image_dense(npde_image *image, npde_grid *grid, bool recurrent)
     const seen cell = {.channels = (uint32_t)sees, .bits = grid->bits, .tap_count = 1, .centre = true};
     npde_dense dense = {0};
     npde_grid after = {.height = 1, .width = 1};
-    dense.kernel = read_kernel(image, &cell, false, 1, &after.bits);
+    uint8_t weight_bytes;
+    dense.kernel = read_kernel(image, &cell, false, 1, &after.bits, &weight_bytes);
     if (!npde_image_expect(image, !recurrent || after.bits == grid->bits, NPDE_ERROR_SHAPE)) return;
     after.bytes = npde_image_bytes(after.bits);
     after.channels = (uint16_t)dense.kernel.outputs;
-    dense.sums = npde_image_reserve(image, dense.kernel.outputs, sizeof *dense.sums);
+    dense.sums = npde_image_reserve(image, dense.kernel.outputs, npde_is_short(&dense.kernel, weight_bytes, grid->bytes) ? sizeof(int32_t) : sizeof(int64_t));
     dense.state = npde_image_reserve(image, recurrent ? dense.kernel.outputs : 0, grid->bytes);
     npde_dense *place = npde_image_reserve(image, 1, sizeof *place);
     if (place) *place = dense;
-    demand_window(image, recurrent && outputs > row ? outputs : row, grid->bytes);
+    demand_window(image, &dense.kernel, weight_bytes, recurrent && outputs > row ? outputs : row, grid->bytes, false);
     const npde_stage stage = {.kind = recurrent ? NPDE_RECURRENT : NPDE_DENSE, .before = *grid, .after = after, .as.dense = place};
     npde_image_stage(image, stage, 1, 0, 0, false);
     *grid = after;

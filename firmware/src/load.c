@@ -108,6 +108,7 @@ static void reserve_shared(npde_image *image, const npde_demand *demand, npde_mo
     npde_scratch *scratch = &model->scratch;
     const uint64_t window = (uint64_t)demand->narrow * sizeof(int16_t), wide = (uint64_t)demand->wide * sizeof(int32_t);
     scratch->window = npde_image_reserve(image, window > wide ? window : wide, 1);
+    scratch->cell = npde_image_reserve(image, demand->cell, 1);
     scratch->start = npde_image_reserve(image, demand->outputs, sizeof(int64_t));
     scratch->sums = npde_image_reserve(image, demand->outputs, sizeof(int64_t));
     scratch->tap_rows = npde_image_reserve(image, demand->rows, sizeof(void *));

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from npde.program import Dense, Evolve, Form, Grid, Pool, Program, Recurrent, Stencil
 from npde.program.program import Step
+from npde.program.step import Tap
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,22 @@ def rows_spanned(stencil: Stencil) -> tuple[int, int]:
 def wraps(stencil: Stencil) -> bool:
     """Whether its first row needs its last."""
     return stencil.boundary == "periodic" and rows_spanned(stencil) != (0, 0)
+
+
+def runs_of(taps: Iterable[Tap]) -> list[tuple[int, int, int]]:
+    """``(dy, dx, taps)``: the taps in their order, those that lie one beside the other together."""
+    runs: list[tuple[int, int, int]] = []
+    for dy, dx in taps:
+        if runs and runs[-1][0] == dy and runs[-1][1] + runs[-1][2] == dx:
+            runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
+        else:
+            runs.append((dy, dx, 1))
+    return runs
+
+
+def is_short(stencil: Stencil, cell: Grid) -> bool:
+    """Whether the runtime takes its short way: weights of at most 8 bits, fields of at most 16, accumulators of 32."""
+    return stencil.weight.width <= 8 and cell.q.width <= 16 and stencil.accumulator_width(cell) <= 32
 
 
 def stages(program: Program) -> list[Stage]:
