@@ -23,13 +23,12 @@ static void react(const npde_stage *stage, void *to, unsigned bytes)
 static void begin(const npde_stage *stage)
 {
     const npde_dense *dense = stage->as.dense;
-    for (uint32_t o = 0; o < dense->kernel.outputs; o++) {
-        const int64_t bias = npde_bias(&dense->kernel, o);
-        if (is_short(stage))
-            ((int32_t *)dense->sums)[o] = (int32_t)bias;
-        else
-            ((int64_t *)dense->sums)[o] = bias;
+    if (is_short(stage)) {
+        npde_begin_short(&dense->kernel, dense->sums);
+        return;
     }
+    int64_t *sums = dense->sums;
+    for (uint32_t o = 0; o < dense->kernel.outputs; o++) sums[o] = npde_bias(&dense->kernel, o);
 }
 
 /* `count` values' products with the weights from `at` on, onto the sums. */
@@ -39,20 +38,20 @@ static void add(const npde_model *model, const npde_stage *stage, uint32_t at, c
     const unsigned bytes = stage->before.bytes;
     if (is_short(stage)) {
         npde_arrange(model->scratch.window, 0, 1, values, count, bytes);
-        npde_dot_short(&dense->kernel, at, model->scratch.window, 1, count, dense->sums);
+        npde_dot_short(&dense->kernel, at, model->scratch.window, 1, count, dense->sums, dense->sums);
     } else {
         npde_widen(model->scratch.window, 0, values, 0, count, bytes);
         npde_dot(&dense->kernel, at, model->scratch.window, bytes, count, dense->sums);
     }
 }
 
-/* Row y's part of all sums; after the last row, the outputs. */
-bool npde_dense_row(const npde_model *model, const npde_stage *stage, uint32_t y, void *to)
+/* The part of all sums that the rows from y on have, those that are held; after the last row, the outputs. */
+bool npde_dense_rows(const npde_model *model, const npde_stage *stage, uint32_t y, void *to)
 {
-    const uint32_t values = (uint32_t)npde_row_values(&stage->before);
+    const uint32_t row = (uint32_t)npde_row_values(&stage->before);
     if (y == 0) begin(stage);
-    add(model, stage, y * values, stage->rows, values);
-    if (y + 1 < stage->before.height) return false;
+    add(model, stage, y * row, stage->rows, row * stage->row_count);
+    if (y + stage->row_count < stage->before.height) return false;
     react(stage, to, stage->after.bytes);
     return true;
 }

@@ -5,6 +5,7 @@
 #include "npde_protocol.h"
 
 #define MOST_WORDS 65535u
+#define DENSE_VALUES 128u
 #define ACCUMULATOR (UINT64_C(1) << 61) /* what 62 bits hold; every addend below is at most this, and few are added */
 
 /* One cell as a step's outputs see it. */
@@ -179,6 +180,14 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     *grid = after;
 }
 
+/* The rows a dense step takes at once: as many as divide the frame and have at most DENSE_VALUES values, or one. */
+static uint32_t rows_at_once(uint32_t height, uint32_t row)
+{
+    for (uint32_t rows = DENSE_VALUES / row; rows > 1; rows--)
+        if (height % rows == 0) return rows;
+    return 1;
+}
+
 /* A kernel alone. */
 void npde_image_dense(npde_image *image, npde_grid *grid, bool recurrent)
 {
@@ -200,8 +209,9 @@ void npde_image_dense(npde_image *image, npde_grid *grid, bool recurrent)
     dense.state = npde_image_reserve(image, recurrent ? dense.kernel.outputs : 0, grid->bytes);
     npde_dense *place = npde_image_reserve(image, 1, sizeof *place);
     if (place) *place = dense;
-    demand_window(image, &dense.kernel, weight_bytes, recurrent && outputs > row ? outputs : row, grid->bytes, false);
+    const uint32_t rows = recurrent ? 1 : rows_at_once(grid->height, row);
+    demand_window(image, &dense.kernel, weight_bytes, recurrent && outputs > row ? outputs : row * rows, grid->bytes, false);
     const npde_stage stage = {.kind = recurrent ? NPDE_RECURRENT : NPDE_DENSE, .before = *grid, .after = after, .as.dense = place};
-    npde_image_stage(image, stage, 1, 0, 0, false);
+    npde_image_stage(image, stage, rows, 0, 0, false);
     *grid = after;
 }

@@ -23,16 +23,40 @@ static void gather(const npde_model *model, const npde_stage *stage, int32_t x, 
         const uint8_t *row = model->scratch.tap_rows[r];
         const int32_t from = x + run->dx;
         if (row && from >= 0 && from + (int32_t)run->taps <= grid->width) {
-            memcpy(to, row + (uint32_t)from * size, run->taps * size);
+            npde_copy(to, row + (uint32_t)from * size, run->taps * size);
             to += run->taps * size;
             continue;
         }
         for (uint32_t tap = 0; tap < run->taps; tap++, to += size) {
             const int32_t place = npde_place(from + (int32_t)tap, grid->width, stencil->boundary);
             if (row && place >= 0)
-                memcpy(to, row + (uint32_t)place * size, size);
+                npde_copy(to, row + (uint32_t)place * size, size);
             else
                 memset(to, 0, size);
+        }
+    }
+}
+
+/* The same, arranged at once, where a cell has a multiple of four channels. */
+static void gather_arranged(const npde_model *model, const npde_stage *stage, int32_t x, uint32_t cell, uint32_t cells)
+{
+    const npde_stencil *stencil = stage->as.stencil;
+    const npde_grid *grid = &stage->before;
+    const uint32_t channels = grid->channels, size = channels * grid->bytes;
+    int16_t *window = model->scratch.window;
+    uint32_t at = 0;
+    for (uint32_t r = 0; r < stencil->run_count; r++) {
+        const npde_run *run = &stencil->runs[r];
+        const uint8_t *row = model->scratch.tap_rows[r];
+        const int32_t from = x + run->dx;
+        if (row && from >= 0 && from + (int32_t)run->taps <= grid->width) {
+            npde_arrange_fours(window, cell, cells, at, row + (uint32_t)from * size, run->taps * channels, grid->bytes);
+            at += run->taps * channels;
+            continue;
+        }
+        for (uint32_t tap = 0; tap < run->taps; tap++, at += channels) {
+            const int32_t place = npde_place(from + (int32_t)tap, grid->width, stencil->boundary);
+            npde_arrange_fours(window, cell, cells, at, row && place >= 0 ? row + (uint32_t)place * size : NULL, channels, grid->bytes);
         }
     }
 }
@@ -46,11 +70,15 @@ static void short_cells(const npde_model *model, const npde_stage *stage, const 
     const uint32_t outputs = kernel->outputs;
     int32_t *sums = (int32_t *)(void *)model->scratch.sums;
     for (uint32_t cell = 0; cell < cells; cell++) {
-        gather(model, stage, (int32_t)((x + cell) * stencil->stride), model->scratch.cell);
-        npde_arrange(model->scratch.window, cell, cells, model->scratch.cell, kernel->inputs, grid->bytes);
-        memcpy(sums + cell * outputs, model->scratch.start, outputs * sizeof *sums);
+        const int32_t centre = (int32_t)((x + cell) * stencil->stride);
+        if (grid->channels % 4 == 0) {
+            gather_arranged(model, stage, centre, cell, cells);
+        } else {
+            gather(model, stage, centre, model->scratch.cell);
+            npde_arrange(model->scratch.window, cell, cells, model->scratch.cell, kernel->inputs, grid->bytes);
+        }
     }
-    npde_dot_short(kernel, 0, model->scratch.window, cells, kernel->inputs, sums);
+    npde_dot_short(kernel, 0, model->scratch.window, cells, kernel->inputs, (const int32_t *)(const void *)model->scratch.start, sums);
     const size_t at = (size_t)x * outputs;
     if (own)
         for (uint32_t i = 0; i < cells * outputs; i++)
@@ -62,8 +90,7 @@ static void short_row(const npde_model *model, const npde_stage *stage, const vo
 {
     const npde_kernel *kernel = &stage->as.stencil->kernel;
     const uint32_t width = stage->after.width;
-    int32_t *start = (int32_t *)(void *)model->scratch.start;
-    for (uint32_t o = 0; o < kernel->outputs; o++) start[o] = (int32_t)npde_bias(kernel, o);
+    npde_begin_short(kernel, (int32_t *)(void *)model->scratch.start);
     for (uint32_t x = 0; x < width; x += 2) short_cells(model, stage, own, x, width - x < 2 ? 1 : 2, to);
 }
 

@@ -10,6 +10,10 @@ from npde.program.program import Step
 from npde.program.step import Tap
 
 
+DENSE_VALUES = 128
+"""Values that a dense step takes at once, if they are whole rows."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One step, or one of its repeats, between ``before`` and ``after``.
@@ -73,7 +77,9 @@ def _of(index: int, step: Step, before: Grid, after: Grid) -> Iterator[Stage]:
             reach = max(rows_reached(update.forms) for update in step.body)
             first = max((rows_reached(u.forms) for u in step.body if u.boundary == "periodic"), default=0)
             yield Stage(index, step, before, after, before.height, True, reach, first)
-        case Pool() | Dense() | Recurrent():
+        case Dense():
+            yield Stage(index, step, before, after, _rows_at_once(before))
+        case Pool() | Recurrent():
             yield Stage(index, step, before, after, 1)
 
 
@@ -87,6 +93,12 @@ def _stencil(index: int, step: Stencil, before: Grid, after: Grid) -> Iterator[S
     else:
         for _ in range(step.repeat):
             yield Stage(index, step, before, after, window)
+
+
+def _rows_at_once(grid: Grid) -> int:
+    """The most rows that divide the frame and have at most :data:`DENSE_VALUES` values; one, if none do."""
+    most = DENSE_VALUES // (grid.width * grid.channels)
+    return next((rows for rows in range(most, 1, -1) if grid.height % rows == 0), 1)
 
 
 def rows_reached(forms: Iterable[Form]) -> int:

@@ -213,7 +213,7 @@ def _scratch(source: CSource, chain: list[Stage]) -> str:
                 gathered = max(gathered, inputs * element_bytes(stage.before.q.width))
                 outputs, rows = max(outputs, step.out_channels), max(rows, len(runs_of(step.taps)))
             case Dense():
-                window[size] = max(window[size], stage.row_values)
+                window[size] = max(window[size], stage.row_values * stage.rows)
             case Recurrent() as step:
                 window[size] = max(window[size], stage.row_values, step.out_channels)
             case Evolve() as evolve:
