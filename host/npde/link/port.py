@@ -1,5 +1,5 @@
 """Port names: a device path as it is, ``virtual:BOARD[:MODEL]``, a simulated board behind a pseudo-terminal, or
-``firmware:BOARD[:MODEL]``, a microcontroller's firmware run here."""
+``firmware:BOARD[:MODEL]``, a microcontroller's firmware run here; with ``none`` for MODEL it takes programs at run time."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ def resolve(name: str) -> tuple[str, Callable[[], object]]:
     from npde.models import load_model
 
     board, _, source = rest.partition(":")
-    board, model = board or FIRST_BOARD[kind], load_model(source or FIRST_MODEL)
+    board = board or FIRST_BOARD[kind]
     if kind == FIRMWARE:
+        from npde.firmware.empty import NONE
         from npde.firmware.launch import RunningFirmware
 
-        firmware = RunningFirmware(model, board)
+        firmware = RunningFirmware(None if source == NONE else load_model(source or FIRST_MODEL), board)
         return firmware.port, firmware.stop
+    model = load_model(source or FIRST_MODEL)
     try:
         from npde_sim.virtual import VirtualBoard
 
