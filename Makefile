@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full hil check firmware fuzz analyse bench boards gallery clean needs
+.PHONY: run test verify-full formal mutants hil check firmware fuzz analyse bench boards gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -15,6 +15,14 @@ test: $(STAMP)
 # Everything, and hundreds of programs that hypothesis draws: the better part of an hour on two cores.
 verify-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+
+# Every proof, and the broken twin it must refute: a table, in some minutes. The quickest belong to make test.
+formal: $(STAMP)
+	$(BIN)/python -m pytest tests/formal -n 0 -m "slow or not slow"
+
+# Faults in each component's netlist, and whether its tests notice: hours. COMPONENT="pool uart" for some, NPDE_MUTANTS=20 for fewer.
+mutants: $(STAMP)
+	$(BIN)/python benchmarks/mutants.py $(COMPONENT)
 
 # The suite that any board must pass: make hil PORT=/dev/ttyUSB1 MODEL=fashion; a virtual iCEBreaker by default.
 PORT ?= virtual:icebreaker
