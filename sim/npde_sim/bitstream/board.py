@@ -11,10 +11,10 @@ from npde_hdl.board import Board
 from npde_hdl.build.bitstream import platform_of
 from npde_sim.bitstream.bitmap import Bitmap, parse, unpack
 from npde_sim.bitstream.chipdb import ChipDatabase, load
-from npde_sim.bitstream.circuit import Circuit, Pad, circuit_of
+from npde_sim.bitstream.circuit import Circuit, LogicCell, Pad, Pll, circuit_of
 from npde_sim.bitstream.verilog import Module, verilog_of
 from npde_sim.vendor import models
-from npde_sim.virtual.simulated import LARGE, SPLIT, SimulatedBoard, simulator
+from npde_sim.virtual.simulated import LARGE, NETLIST, SimulatedBoard, simulator
 
 DEVICES = {"iCE40HX8K": "8k", "iCE40LP8K": "8k", "iCE40UP5K": "5k", "iCE40HX1K": "1k", "iCE40LP1K": "1k"}
 """IceStorm's name of the die in each device."""
@@ -37,7 +37,7 @@ class BitstreamBoard(SimulatedBoard):
             raise BuildError(f"{Path(bitstream)} is for the iCE40 device {bits.device}; {board} has {database.device}")
         text, self.clock = top_of(bits, database, row, platform)
         sources = {"top.v": text, "cells_sim.v": models("ice40", "cells_sim.v")}
-        super().__init__(simulator(sources, compiled=LARGE, more=SPLIT), self.clock)
+        super().__init__(simulator(sources, compiled=LARGE, more=NETLIST), self.clock)
 
 
 def decompilable(board: Board) -> None:
@@ -87,9 +87,25 @@ def _clock(circuit: Circuit, chip: Module, board: Board, pin: tuple[int, int, in
             raise BuildError(f"the bitstream takes no clock from {board.name}'s oscillator; is it for another board?")
         return port, float(board.oscillator)
     port, pll = next(iter(chip.clocks.items()))
-    if not pll.pad:
-        net = circuit.net(pll, "REFERENCECLK")
-        source = None if net is None else circuit.driver(net)
-        if source is None or not isinstance(source[0], Pad) or (source[0].bel.x, source[0].bel.y, source[0].bel.z) != pin:
-            raise BuildError(f"the bitstream's PLL is not fed by {board.name}'s oscillator; is it for another board?")
+    fed = pll.bel.wire("PLLOUT_A") == _pad_at(circuit, pin).bel.wire("D_IN_0") if pll.pad else _reference(circuit, pll) == pin
+    if not fed:
+        raise BuildError(f"the bitstream's PLL is not fed by {board.name}'s oscillator; is it for another board?")
     return port, board.oscillator * pll.ratio()
+
+
+def _pad_at(circuit: Circuit, pin: tuple[int, int, int]) -> Pad:
+    return next(pad for pad in circuit.pads() if (pad.bel.x, pad.bel.y, pad.bel.z) == pin)
+
+
+def _reference(circuit: Circuit, pll: Pll) -> tuple[int, int, int] | None:
+    """The pad whose signal the PLL multiplies, through logic cells that do no more than pass it on; None for anything else."""
+    net = circuit.net(pll, "REFERENCECLK")
+    while net is not None:
+        source = circuit.driver(net)
+        if source is None:
+            return None
+        cell, _ = source
+        if isinstance(cell, Pad):
+            return cell.bel.x, cell.bel.y, cell.bel.z
+        net = cell.passes(circuit) if isinstance(cell, LogicCell) else None
+    return None

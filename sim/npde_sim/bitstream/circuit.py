@@ -40,6 +40,13 @@ class LogicCell:
     asynchronous: bool
     falling: bool
 
+    def passes(self, circuit: Circuit) -> int | None:
+        """The net of the one input that this cell's output equals, as where a route leads through it, or None."""
+        nets = [circuit.nets[wire] for wire in self.inputs]
+        driven = [place for place, net in enumerate(nets) if circuit.driver(net) is not None]
+        passes = not self.registered and len(driven) == 1 and self.table & 1 == 0 and self.table >> (1 << driven[0]) & 1 == 1
+        return nets[driven[0]] if passes else None
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -93,14 +100,18 @@ Cell = LogicCell | Memory | Pad | Pll | Block
 
 @dataclass
 class Circuit:
-    """Nets are numbered; ``driver`` gives the cell and its port that drive one. ``buffered``: the net or pad behind each global net."""
+    """Nets are numbered; ``driver`` gives the cell and its port that drive one.
+
+    ``buffered``: the net or pad behind each global net. ``carries_in``: what the net at the foot of a tile's carries reads where
+    no carry comes from below.
+    """
 
     database: ChipDatabase
     nets: list[int]
     cells: dict[int, Cell]
     drivers: dict[int, list[tuple[Bel, str]]]
     buffered: dict[int, int | Bel] = field(default_factory=dict)
-
+    carries_in: dict[int, int] = field(default_factory=dict)
     def net(self, cell: Cell, port: str) -> int | None:
         """The net at a cell's port, or None where the cell has no such port."""
         wire = cell.bel.wire(port)
@@ -131,22 +142,23 @@ class Circuit:
     def constants(self) -> dict[int, int]:
         """The value of each logic cell's table, by the cell's index, that is the same whatever the circuit does.
 
-        Inputs that nothing drives are 0; nextpnr makes a 1 of the inverse of such a one.
+        Inputs that nothing drives are 0 (but for the foot of a carry chain); nextpnr makes a 1 of the inverse of such a one.
         """
         found: dict[int, int] = {}
         tables = {}
         for cell in self.cells.values():
             if isinstance(cell, LogicCell):
-                tables[cell.bel.index] = cell.table, [self.driver(self.nets[wire]) for wire in cell.inputs]
+                sources = [self.driver(net) or self.carries_in.get(net, 0) for net in (self.nets[wire] for wire in cell.inputs)]
+                tables[cell.bel.index] = cell.table, sources
         grows = True
         while grows:
             grows = False
             for index, (table, sources) in list(tables.items()):
-                rows = range(16)
+                rows = list(range(16))
                 for place, source in enumerate(sources):
-                    if source is None or self._constant(source, found) is not None:
-                        value = 0 if source is None else self._constant(source, found)
-                        rows = [row for row in rows if row >> place & 1 == value]  # type: ignore[assignment]
+                    value = source if isinstance(source, int) else self._constant(source, found)
+                    if value is not None:
+                        rows = [row for row in rows if row >> place & 1 == value]
                 values = {table >> row & 1 for row in rows}
                 if len(values) == 1:
                     found[index], grows = values.pop(), True
@@ -173,15 +185,18 @@ def circuit_of(bits: Bitmap, database: ChipDatabase) -> Circuit:
     cells: dict[int, Cell] = {}
     drivers: dict[int, list[tuple[Bel, str]]] = {}
     inputs = _table_inputs(database)
+    carries_in = {}
     for bel in database.bels:
         cell = reader.cell(bel, inputs)
         if cell is None:
             continue
+        if isinstance(cell, LogicCell) and cell.carry_in is not None:
+            carries_in[nets[bel.wire("CIN")]] = cell.carry_in
         cells[bel.index] = cell
         for port in _outputs(bel):
             if bel.wire(port) >= 0:
                 drivers.setdefault(nets[bel.wire(port)], []).append((bel, port))
-    circuit = Circuit(database, nets, cells, drivers)
+    circuit = Circuit(database, nets, cells, drivers, carries_in=carries_in)
     for record in database.globals:
         buffer = next(b for b in database.bels if b.kind == "gb" and (b.x, b.y) == (record["x"], record["y"]))
         out = nets[buffer.wire("GLOBAL_BUFFER_OUTPUT")]

@@ -141,6 +141,8 @@ class _Writer:
         if net not in self.names:
             driver = self.circuit.driver(net)
             self.names[net] = "" if driver is None else self._driven(*driver)
+        if not self.names[net] and net in self.circuit.carries_in:
+            return f"1'b{self.circuit.carries_in[net]}"
         return self.names[net] or nothing
 
     def _driven(self, cell: Cell, port: str) -> str:
@@ -207,8 +209,7 @@ class _Writer:
             self.seen.add((key, "c written"))
             if not cell.makes_carry:
                 raise BuildError(f"a carry is taken from the logic cell at {cell.bel.x}, {cell.bel.y}, {cell.bel.z}, which makes none")
-            # Into a tile's first cell comes the carry of the tile below, where a switch is closed, or else a constant.
-            carry = self._at(cell, "CIN", f"1'b{cell.carry_in or 0}")
+            carry = self._at(cell, "CIN")
             self.wires.append(f"wire {_named('c', cell)};")
             self.cells.append(f"assign {_named('c', cell)} = {expression(0xE8, (inputs[1], inputs[2], carry))};")
 

@@ -11,7 +11,7 @@ from npde_hdl import board as boards
 from npde_sim.gates import ecp5, ice40
 from npde_sim.gates.netlist import Netlist, read
 from npde_sim.vendor import models
-from npde_sim.virtual.simulated import LARGE, SPLIT, SimulatedBoard, simulator
+from npde_sim.virtual.simulated import LARGE, NETLIST, SimulatedBoard, simulator
 
 
 class GateBoard(SimulatedBoard):
@@ -27,7 +27,7 @@ class GateBoard(SimulatedBoard):
         if family != row.family:
             raise BuildError(f"the netlist {netlist} is for {family}; {board} is {row.family}")
         sources, self.clock = sources_of(found, board)
-        super().__init__(simulator(sources, compiled=LARGE, more=SPLIT), self.clock)
+        super().__init__(simulator(sources, compiled=LARGE, more=NETLIST), self.clock)
 
 
 def sources_of(netlist: Netlist, board: str) -> tuple[dict[str, str], float]:

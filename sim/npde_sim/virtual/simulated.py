@@ -17,8 +17,9 @@ from npde_sim import verilator
 
 OPTIMISED, LARGE = "-O2", "-O1"
 """How the simulator is compiled: the second for a netlist of thousands of cells, which takes minutes at the first."""
-SPLIT = ("-Wno-lint", "--output-split", "5000", "--output-split-cfuncs", "500", "-DICE40_U")
-"""Verilator's flags for such a netlist: short functions, since the C++ compiler's time grows faster than their length."""
+NETLIST = ("-Wno-lint", "--output-split", "5000", "--output-split-cfuncs", "500", "-DICE40_U", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
+"""Verilator's flags for such a netlist: short functions, since the C++ compiler's time grows faster than their length, and
+vendors' cells without defaults for pins, which Verilator would give to the registers joined to them as initial values."""
 FLAGS = ("--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--top-module", "top")
 
 
