@@ -22,7 +22,7 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "DP16KD": {
         "DATA_WIDTH_A": (), "DATA_WIDTH_B": (), "REGMODE_A": ("NOREG",), "REGMODE_B": ("NOREG",),
-        "WRITEMODE_A": ("NORMAL", "READBEFOREWRITE"), "WRITEMODE_B": ("NORMAL", "READBEFOREWRITE"), "CLKAMUX": ("CLKA",), "CLKBMUX": ("CLKB",),
+        "WRITEMODE_A": ("NORMAL", "READBEFOREWRITE"), "WRITEMODE_B": ("NORMAL", "READBEFOREWRITE"),
     },
 }  # fmt: skip
 """Parameters each model has, and which values of them it knows (any, where none is listed)."""
@@ -94,6 +94,9 @@ def _unjoined(cell: Cell) -> Callable[[str], str]:
 
     def reads(port: str) -> str:
         mux = text_of(cell.parameters.get(f"{port}MUX", ""))
+        if port == "LSR":
+            # Nothing is joined where the reset never comes.
+            return "1'b1" if mux == "INV" else "1'b0"
         if mux:
             return "1'b0" if mux in ("0", "INV") else "1'b1"
         # Of a slice the tables' inputs rest at 1, of blocks the enables.
@@ -126,7 +129,8 @@ def _block(number: int, cell: Cell) -> str:
         ports.append(f".{bus}({{{', '.join(reversed(texts))}}})")
     for port in PINS[cell.type]:
         net = cell.net(port)
-        ports.append(f".{port}({reads(port) if net is None else signal(net)})")
+        inverted = text_of(cell.parameters.get(f"{port}MUX", "")) == "INV"
+        ports.append(f".{port}({reads(port) if net is None else '~' * inverted + signal(net)})")
     given = ", ".join(f".{name}({value if name in ('DATA_WIDTH_A', 'DATA_WIDTH_B', 'CONTENT') else chr(34) + text_of(value) + chr(34)})"
                       for name, value in parameters.items())  # fmt: skip
     return f"{cell.type} #({given}) u{number} ({', '.join(ports)});"

@@ -100,7 +100,7 @@ module DP16KD (
     output wire [17:0] DOA, DOB
 );
     parameter DATA_WIDTH_A = 18, DATA_WIDTH_B = 18;
-    parameter REGMODE_A = "NOREG", REGMODE_B = "NOREG", WRITEMODE_A = "NORMAL", WRITEMODE_B = "NORMAL", CLKAMUX = "CLKA", CLKBMUX = "CLKB";
+    parameter REGMODE_A = "NOREG", REGMODE_B = "NOREG", WRITEMODE_A = "NORMAL", WRITEMODE_B = "NORMAL";
     parameter [18431:0] CONTENT = 0;
 
     reg [17:0] memory [0:1023];
@@ -161,9 +161,9 @@ module narrow #(parameter WIDTH = 18) (
             // Of 4, 2 and 1 bits: address bits 3 to 2, 1, 0 choose.
             wire [3:0] place = WIDTH == 4 ? {address[3:2], 2'b00} : WIDTH == 2 ? {address[3:1], 1'b0} : address;
             wire [15:0] mask = ((16'b1 << WIDTH) - 16'b1) << place;
-            wire [15:0] new = (packed_old & ~mask) | ((data[15:0] << place) & mask);
+            wire [15:0] changed = (packed_old & ~mask) | ((data[15:0] << place) & mask);
             assign read = {2'b00, (packed_old >> place) & ((16'b1 << WIDTH) - 16'b1)};
-            assign written = {old[17], new[15:8], old[8], new[7:0]};
+            assign written = {old[17], changed[15:8], old[8], changed[7:0]};
         end
     endgenerate
 endmodule
