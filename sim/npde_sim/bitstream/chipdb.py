@@ -45,6 +45,10 @@ GLOBAL = np.dtype([
 ])  # fmt: skip
 
 
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 def _numbered(name: str, count: int) -> list[str]:
     return [f"{name}_{number}" for number in range(count)]
 
@@ -59,22 +63,22 @@ def _close(name: str, count: int) -> list[str]:
 
 
 _PORTS = [
-    *"I0 I1 I2 I3 O LO CIN COUT CEN CLK SR".split(),
+    *_words("I0 I1 I2 I3 O LO CIN COUT CEN CLK SR"),
     *_numbered("MASK", 16), *_numbered("RDATA", 16), *_numbered("WDATA", 16), *_numbered("WADDR", 11), *_numbered("RADDR", 11),
-    *"WCLK WCLKE WE RCLK RCLKE RE PACKAGE_PIN LATCH_INPUT_VALUE CLOCK_ENABLE INPUT_CLK OUTPUT_CLK OUTPUT_ENABLE".split(),
-    *"D_OUT_0 D_OUT_1 D_IN_0 D_IN_1 USER_SIGNAL_TO_GLOBAL_BUFFER GLOBAL_BUFFER_OUTPUT REFERENCECLK EXTFEEDBACK".split(),
+    *_words("WCLK WCLKE WE RCLK RCLKE RE PACKAGE_PIN LATCH_INPUT_VALUE CLOCK_ENABLE INPUT_CLK OUTPUT_CLK OUTPUT_ENABLE"),
+    *_words("D_OUT_0 D_OUT_1 D_IN_0 D_IN_1 USER_SIGNAL_TO_GLOBAL_BUFFER GLOBAL_BUFFER_OUTPUT REFERENCECLK EXTFEEDBACK"),
     *_numbered("DYNAMICDELAY", 8),
-    *"LOCK PLLOUT_A PLLOUT_B PLLOUT_A_GLOBAL PLLOUT_B_GLOBAL BYPASS RESETB LATCHINPUTVALUE SDO SDI SCLK BOOT S0 S1".split(),
-    *"ADDSUBBOT ADDSUBTOP AHOLD".split(), *_as_text("A", 16), "BHOLD", *_as_text("B", 16), *"CE CHOLD CI CO".split(),
-    *_as_text("C", 16), "DHOLD", *_as_text("D", 16), *"IRSTBOT IRSTTOP OHOLDBOT OHOLDTOP OLOADBOT OLOADTOP ORSTBOT ORSTTOP".split(),
-    *_as_text("O", 32), *"SIGNEXTIN SIGNEXTOUT ACCUMCI ACCUMCO CLKHF CLKHFEN CLKHFPU CLKHF_FABRIC".split(), *_close("TRIM", 10),
-    *"CLKLF CLKLFEN CLKLFPU CLKLF_FABRIC I2CIRQ I2CWKUP SBACKO".split(), *_close("SBADRI", 8), "SBCLKI", *_close("SBDATI", 8),
-    *_close("SBDATO", 8), *"SBRWI SBSTBI SCLI SCLO SCLOE SDAI SDAO SDAOE".split(), *_close("MCSNO", 4), *_close("MCSNOE", 4),
-    *"MI MO MOE SCKI SCKO SCKOE SCSNI SI SO SOE SPIIRQ SPIWKUP PU_ENB WEAK_PU_ENB".split(), *_close("LEDDADDR", 4),
-    *"LEDDCLK LEDDCS".split(), *_close("LEDDDAT", 8), *"LEDDDEN LEDDEXE LEDDON".split(), *_close("PWMOUT", 3),
-    *"LEDPU EN RGBPU CURREN RGB0PWM RGB1PWM RGB2PWM RGBLEDEN RGB0 RGB1 RGB2".split(), *_as_text("ADDRESS", 14),
-    *"CHIPSELECT CLOCK".split(), *_as_text("DATAIN", 16), *_as_text("DATAOUT", 16), *_numbered("MASKWREN", 4),
-    *"POWEROFF SLEEP STANDBY WREN".split(),
+    *_words("LOCK PLLOUT_A PLLOUT_B PLLOUT_A_GLOBAL PLLOUT_B_GLOBAL BYPASS RESETB LATCHINPUTVALUE SDO SDI SCLK BOOT S0 S1"),
+    *_words("ADDSUBBOT ADDSUBTOP AHOLD"), *_as_text("A", 16), "BHOLD", *_as_text("B", 16), *_words("CE CHOLD CI CO"),
+    *_as_text("C", 16), "DHOLD", *_as_text("D", 16), *_words("IRSTBOT IRSTTOP OHOLDBOT OHOLDTOP OLOADBOT OLOADTOP ORSTBOT ORSTTOP"),
+    *_as_text("O", 32), *_words("SIGNEXTIN SIGNEXTOUT ACCUMCI ACCUMCO CLKHF CLKHFEN CLKHFPU CLKHF_FABRIC"), *_close("TRIM", 10),
+    *_words("CLKLF CLKLFEN CLKLFPU CLKLF_FABRIC I2CIRQ I2CWKUP SBACKO"), *_close("SBADRI", 8), "SBCLKI", *_close("SBDATI", 8),
+    *_close("SBDATO", 8), *_words("SBRWI SBSTBI SCLI SCLO SCLOE SDAI SDAO SDAOE"), *_close("MCSNO", 4), *_close("MCSNOE", 4),
+    *_words("MI MO MOE SCKI SCKO SCKOE SCSNI SI SO SOE SPIIRQ SPIWKUP PU_ENB WEAK_PU_ENB"), *_close("LEDDADDR", 4),
+    *_words("LEDDCLK LEDDCS"), *_close("LEDDDAT", 8), *_words("LEDDDEN LEDDEXE LEDDON"), *_close("PWMOUT", 3),
+    *_words("LEDPU EN RGBPU CURREN RGB0PWM RGB1PWM RGB2PWM RGBLEDEN RGB0 RGB1 RGB2"), *_as_text("ADDRESS", 14),
+    *_words("CHIPSELECT CLOCK"), *_as_text("DATAIN", 16), *_as_text("DATAOUT", 16), *_numbered("MASKWREN", 4),
+    *_words("POWEROFF SLEEP STANDBY WREN"),
 ]  # fmt: skip
 PORTS = {name: number for number, name in enumerate(_PORTS, start=1)}
 """Numbers of the ports of cells."""
@@ -132,7 +136,7 @@ class ChipDatabase:
     def _is_as_known(self) -> bool:
         if not (1 <= self.width <= 64 and 1 <= self.height <= 64 and len(self.grid) == self.width * self.height):
             return False
-        if not (0 <= self.pips["dst"].min() and self.pips["dst"].max() < len(self._wires)):
+        if self.pips["dst"].min() < 0 or self.pips["dst"].max() >= len(self._wires):
             return False
         ram = next((bel for bel in self.bels if bel.kind == "ram"), None)
         return ram is None or all(
