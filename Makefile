@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full formal mutants hil check firmware fuzz analyse bench boards gallery clean needs
+.PHONY: run test verify-full formal mutants hil check firmware fuzz analyse bench boards equality gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -66,6 +66,12 @@ bench: $(STAMP)
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
 	$(BIN)/python benchmarks/gray_scott.py
+
+# One program as golden, in jax, as design, as routed gates, as decompiled bits and in C, every integer compared; then random
+# programs. What is not built yet is placed and routed first, minutes each: make equality PROGRAMS=5
+PROGRAMS ?= 2
+equality: $(STAMP)
+	$(BIN)/python benchmarks/equality.py --programs $(PROGRAMS)
 
 # Every ready equation and shipped classifier on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the
 # simulators. FASHION=FOLDER as for bench.

@@ -27,6 +27,8 @@ from npde_hdl.plan import Plan
 NAME = "npde"
 SUFFIX = {"ice40": "bin", "ecp5": "bit"}
 REPORT = "timing.json"
+NETLIST = "routed.json"
+"""The circuit as placed and routed, by nextpnr's cells; what a port ``gates:…`` simulates."""
 SEEDS = 8
 ROUTER1_CELLS = 22_000
 """Logic cells up to which ECP5 designs are left to nextpnr's own choice, router1; with more it had not ended after half an hour."""
@@ -108,7 +110,7 @@ def platform_of(board: Board):
 
 def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
     """The tools' input files, written to ``where``, and their command lines."""
-    for stale in ("report.json", REPORT, f"{NAME}.{SUFFIX[board.family]}"):
+    for stale in ("report.json", REPORT, NETLIST, f"{NAME}.{SUFFIX[board.family]}"):
         (where / stale).unlink(missing_ok=True)
     router = " --router router2" if board.family == "ecp5" and plan.cost.luts > ROUTER1_CELLS else ""
     prepared = platform_of(board).prepare(
@@ -116,7 +118,7 @@ def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
         name=NAME,
         script_after_read=COLLISIONS_DO_NOT_MATTER,
         synth_opts=board.synthesis,
-        nextpnr_opts=f"--report {REPORT} --timing-allow-fail{router}",
+        nextpnr_opts=f"--report {REPORT} --write {NETLIST} --timing-allow-fail{router}",
     )
     prepared.files[f"{NAME}.il"] = unindexed(prepared.files[f"{NAME}.il"])
     prepared.extract(where)
