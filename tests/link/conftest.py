@@ -1,4 +1,4 @@
-"""A board written from the protocol's text alone, on a pseudo-terminal, that can be told to misbehave."""
+"""A board written from the protocol's text alone, on a pseudo-terminal or on a line without a clock, that can be told to misbehave."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 import tty
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -84,8 +85,8 @@ def unpacked(packing: Packing, memory: bytes) -> Weights:
     return Weights(kernel, bias)
 
 
-class FakeBoard:
-    """Answers on :attr:`port`.
+class BoardModel:
+    """What a board does with the bytes it receives; no clock, no port.
 
     ``lie(kind, status, body)`` may change an answer before it is framed; ``deliver(answers, wire)``
     says which byte strings leave for the framed answer number ``answers`` (a number among them is a pause).
@@ -106,13 +107,9 @@ class FakeBoard:
         self.deliver = lambda number, wire: [wire]
         self.requests: list[tuple[int, int]] = []
         self.answered = 0
+        self.received = bytearray()
+        self.known: dict[bytes, bytes] = {}
         self.power_up()
-        self.master, self.slave = os.openpty()
-        tty.setraw(self.slave)
-        self.port = os.ttyname(self.slave)
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
 
     def power_up(self):
         """What a reset of the whole board leaves."""
@@ -123,23 +120,14 @@ class FakeBoard:
         self.taken = self.produced = 0
         self.buffer, self.kept = bytearray(), bytearray()
 
-    def close(self):
-        # The thread first: it would go on reading from whatever gets the same descriptor next.
-        self.stopping.set()
-        self.thread.join()
-        for end in (self.master, self.slave):
-            os.close(end)
+    def receive(self, block: bytes) -> Iterator[bytes | float]:
+        """What leaves because of ``block``: bytes, and pauses in seconds."""
+        self.received += block
+        while b"\0" in self.received:
+            stuffed, _, self.received = self.received.partition(b"\0")
+            yield from self._take(bytes(stuffed))
 
-    def _serve(self):
-        received = bytearray()
-        while not self.stopping.is_set():
-            if select.select([self.master], [], [], 0.02)[0]:
-                received += os.read(self.master, 4096)
-            while b"\0" in received:
-                stuffed, _, received = received.partition(b"\0")
-                self._take(bytes(stuffed))
-
-    def _take(self, stuffed: bytes):
+    def _take(self, stuffed: bytes) -> Iterator[bytes | float]:
         if not stuffed:
             return
         frame = unstuff(stuffed)
@@ -152,11 +140,7 @@ class FakeBoard:
         answer = bytes([kind | 0x80, sequence, status]) + body
         wire = stuff(answer + zlib.crc32(answer).to_bytes(4, "little")) + b"\0"
         number, self.answered = self.answered, self.answered + 1
-        for part in self.deliver(number, wire):
-            if isinstance(part, bytes):
-                os.write(self.master, part)
-            else:
-                time.sleep(part)
+        yield from self.deliver(number, wire)
 
     def _judge(self, kind, sequence, payload) -> tuple[int, bytes]:
         if kind != SYNC and sequence != self.expected:
@@ -209,6 +193,7 @@ class FakeBoard:
         self.committed, self.hash = True, payload
         weights = {i: unpacked(p, bytes(m)) for i, p, m in zip(self.steps, self.packings, self.memories, strict=True)}
         self.running = replace(self.model, weights=weights)
+        self.known.clear()
         return OK, b""
 
     def _push(self, payload):
@@ -223,15 +208,17 @@ class FakeBoard:
             self.buffer.append(byte)
             self.taken += 1
             if len(self.buffer) == self.info.sample:
-                self._answer(np.frombuffer(bytes(self.buffer), np.int8))
+                self._answer(bytes(self.buffer))
                 self.buffer.clear()
         return OK, (self.taken % 65536).to_bytes(2, "little")
 
-    def _answer(self, sample):
-        answer = golden.run(self.running, sample.reshape(1, *self.running.program.input.shape))
-        wire = answer.output.astype("<i2").tobytes() + bytes([int(answer.label[0])])
-        self.kept += wire
-        self.produced += len(wire)
+    def _answer(self, sample: bytes):
+        """Golden's, of the weights that were written and the bytes that came; computed once for each."""
+        if sample not in self.known:
+            answer = golden.run(self.running, np.frombuffer(sample, np.int8).reshape(1, *self.running.program.input.shape))
+            self.known[sample] = answer.output.astype("<i2").tobytes() + bytes([int(answer.label[0])])
+        self.kept += self.known[sample]
+        self.produced += len(self.known[sample])
 
     def _pull(self, payload):
         position, most = struct.unpack("<HH", payload)
@@ -240,6 +227,68 @@ class FakeBoard:
             return POSITION, (self.produced % 65536).to_bytes(2, "little")
         del self.kept[: len(self.kept) - ahead]
         return OK, payload[:2] + bytes(self.kept[: min(most, LONGEST - 9)])
+
+
+class FakeBoard(BoardModel):
+    """Answers on :attr:`port`, a pseudo-terminal."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.port = os.ttyname(self.slave)
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        # The thread first: it would go on reading from whatever gets the same descriptor next.
+        self.stopping.set()
+        self.thread.join()
+        for end in (self.master, self.slave):
+            os.close(end)
+
+    def _serve(self):
+        while not self.stopping.is_set():
+            if not select.select([self.master], [], [], 0.02)[0]:
+                continue
+            for part in self.receive(os.read(self.master, 4096)):
+                if isinstance(part, bytes):
+                    os.write(self.master, part)
+                else:
+                    time.sleep(part)
+
+
+class MemoryPipe:
+    """A board at the end of a line within this process: its clock moves by what is waited for and sent, and by nothing else."""
+
+    def __init__(self, board: BoardModel, *, baud: int = 3_000_000):
+        self.board, self.baud = board, baud
+        self.seconds, self.back = 0.0, bytearray()
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def read(self, patience: float) -> bytes:
+        if not self.back:
+            self.seconds += patience
+        back, self.back = bytes(self.back), bytearray()
+        return back
+
+    def write(self, wire: bytes) -> None:
+        self.seconds += len(wire) * 10 / self.baud
+        for part in self.board.receive(wire):
+            if isinstance(part, bytes):
+                self.seconds += len(part) * 10 / self.baud
+                self.back += part
+            else:
+                self.seconds += part
+
+    def close(self) -> None:
+        self.back.clear()
 
 
 def small_model(seed: int = 0) -> Model:
@@ -279,6 +328,12 @@ def fake_board():
     yield start
     for board in boards:
         board.close()
+
+
+@pytest.fixture
+def memory_board():
+    """``memory_board(model, …)`` gives a :class:`MemoryPipe` with a :class:`BoardModel` at its end."""
+    return lambda *args, **more: MemoryPipe(BoardModel(*args, **more))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import contextlib
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 STALL = 120.0
 """Seconds without one answer more until a board is given up: minutes of a simulated one's work on a large frame."""
 
-READ = struct.Struct(COMMANDS[Kind.READ].request)
+READ, WRITE = struct.Struct(COMMANDS[Kind.READ].request), struct.Struct(COMMANDS[Kind.WRITE].request.rstrip("+"))
 COUNTERS = struct.Struct(COMMANDS[Kind.STATUS].reply)
 
 
@@ -130,16 +131,25 @@ class Board:
 
     def _write(self, number: int, region: Region, packed: bytes) -> None:
         """Every word of a region, several frames under way at once: any order is right."""
-        size, first = region.word_bytes, 0
+        size = region.word_bytes
         refused = None
-        while first < region.depth or self.session.pending:
-            count = max(1, min((PAYLOAD - 5) // size, self.session.frame // size, region.depth - first))
-            words = packed[first * size : (first + count) * size]
-            if words and self.session.room(3 + len(words)):
-                self.session.submit(Kind.WRITE, struct.pack("<BH", number, first) + words)
-                first += count
+        left: deque[tuple[int, int]] = deque([(0, region.depth)])
+        asked: deque[tuple[int, int]] = deque()
+        while left or asked:
+            first, end = left[0] if left else (0, 0)
+            count = max(1, min((PAYLOAD - 5) // size, self.session.frame // size, end - first))
+            if left and self.session.room(WRITE.size + count * size):
+                payload = WRITE.pack(number, first) + packed[first * size : (first + count) * size]
+                self.session.submit(Kind.WRITE, payload, shorter=partial(_fewer_words, payload, size))
+                asked.append((first, first + count))
+                left[0] = (first + count, end)
+                if first + count == end:
+                    left.popleft()
                 continue
-            request = self.session.collect()
+            request, (first, end) = self.session.collect(), asked.popleft()
+            wrote = (len(request.payload) - WRITE.size) // size
+            if first + wrote < end:  # a bad line made it shorter
+                left.append((first + wrote, end))
             refused = refused or (request.status if request.status != Status.OK else None)
         if refused is not None:
             raise LinkError(f"the board on {self.session.port} refused WRITE: {refused.name}")
@@ -156,7 +166,7 @@ class Board:
             if wanted and self.session.room(READ.size):
                 first, count = wanted.popleft()
                 part = max(1, min(count, (min(PAYLOAD - 3, self.session.frame) - widest) // size))
-                self.session.submit(Kind.READ, READ.pack(number, first, part))
+                self.session.submit(Kind.READ, READ.pack(number, first, part), shorter=partial(_fewer_read, number, first, part, size))
                 asked.append((first, part))
                 if count > part:
                     wanted.appendleft((first + part, count - part))
@@ -285,6 +295,16 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _fewer_words(payload: bytes, size: int, most: int) -> bytes:
+    """A WRITE of the first words alone, as many as ``most`` bytes hold, or one."""
+    return payload[: WRITE.size + max(1, most // size) * size]
+
+
+def _fewer_read(number: int, first: int, count: int, size: int, most: int) -> bytes:
+    """A READ of as many words as ``most`` bytes hold, or one."""
+    return READ.pack(number, first, max(1, min(count, most // size)))
 
 
 def _unrecorded(_: object) -> None:

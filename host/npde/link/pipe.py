@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Protocol
 
 import serial
@@ -21,6 +22,9 @@ class Pipe(Protocol):
 
     def write(self, wire: bytes) -> None:
         """Send all of ``wire``."""
+
+    def now(self) -> float:
+        """Seconds on the clock that ``patience`` is measured by; a simulated line has its own."""
 
     def close(self) -> None:
         """Give it back; more than once does no harm."""
@@ -51,6 +55,9 @@ class SerialPipe:
             raise LinkError(f"the port {self.port} takes no more bytes; does anything listen there?") from error
         except (serial.SerialException, OSError) as error:
             raise LinkError(f"the board on {self.port} went away while it was written to: {error}") from error
+
+    def now(self) -> float:
+        return time.monotonic()
 
     def close(self) -> None:
         self._serial.close()

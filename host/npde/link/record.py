@@ -110,6 +110,9 @@ class Replay:
         back, self._back = bytes(self._back), bytearray()
         return back
 
+    def now(self) -> float:
+        return time.monotonic()
+
     def close(self) -> None:
         self._sent.clear()
         self._back.clear()
