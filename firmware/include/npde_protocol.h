@@ -13,6 +13,7 @@
 #define NPDE_HASH_BYTES 16
 #define NPDE_NAME_BYTES 16
 #define NPDE_FLAG_COMMITTED 1
+#define NPDE_FLAG_RATE 2
 #define NPDE_FIELD_LOAD 1
 #define NPDE_FIELD_EMIT 2
 #define NPDE_FIELD_REPORT 4
@@ -29,6 +30,8 @@ enum {
     NPDE_COMMIT = 7,
     NPDE_PUSH = 8,
     NPDE_PULL = 9,
+    NPDE_RATE = 12,
+    NPDE_DESCRIBE = 13,
 };
 
 /* How a request ended. */
@@ -53,6 +56,8 @@ enum {
     {NPDE_COMMIT, 16, 0}, \
     {NPDE_PUSH, 2, 1}, \
     {NPDE_PULL, 4, 0}, \
+    {NPDE_RATE, 2, 0}, \
+    {NPDE_DESCRIBE, 4, 0}, \
 }
 
 #endif

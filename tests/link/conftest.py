@@ -23,6 +23,7 @@ from npde.program import CROSS, Clip, Dense, Grid, Pool, Program, Q, Stencil
 
 OK, SEQUENCE, UNKNOWN, LENGTH, RANGE, NO_MODEL, POSITION = range(7)
 SYNC, IDENTIFY, STATUS, RESET, READ, WRITE, COMMIT, PUSH, PULL = range(1, 10)
+RATE, DESCRIBE = 12, 13
 LONGEST = 512
 
 
@@ -90,10 +91,11 @@ class BoardModel:
 
     ``lie(kind, status, body)`` may change an answer before it is framed; ``deliver(answers, wire)``
     says which byte strings leave for the framed answer number ``answers`` (a number among them is a pause).
+    ``rates``: whether it takes RATE; ``bit`` is then what it was asked for.
     """
 
-    def __init__(self, model: Model, *, answers: int = 64, info: Info | None = None):
-        self.model = model
+    def __init__(self, model: Model, *, answers: int = 64, info: Info | None = None, rates: bool = False):
+        self.model, self.rates = model, rates
         self.steps = {index: (stencil, grid) for index, stencil, grid in model.program.weighted()}
         self.packings = [Packing(stencil, grid, Fold(1, 1)) for stencil, grid in self.steps.values()]
         regions = tuple(Region(index, 0, 1, 1, p.depth, p.width) for index, p in zip(self.steps, self.packings, strict=True))
@@ -102,6 +104,7 @@ class BoardModel:
             "fake", b"01234567", program.shape_hash, 12_000_000, 3_000_000, LONGEST, 1024, answers,
             program.input.size, program.output.size * 2 + 1, regions,
         )  # fmt: skip
+        self.first = self.bit = round(self.info.clock / self.info.baud)
         self.memories = [bytearray(r.depth * r.word_bytes) for r in self.info.regions]
         self.lie = lambda kind, status, body: (status, body)
         self.deliver = lambda number, wire: [wire]
@@ -146,21 +149,36 @@ class BoardModel:
         if kind != SYNC and sequence != self.expected:
             return SEQUENCE, self.expected.to_bytes(2, "little")
         self.expected = (sequence + 1) % 256
-        if kind not in range(SYNC, PULL + 1):
+        does = {
+            SYNC: self._sync, IDENTIFY: self._identify, STATUS: self._status, RESET: self._reset, READ: self._read, WRITE: self._write,
+            COMMIT: self._commit, PUSH: self._push, PULL: self._pull, DESCRIBE: self._describe,
+        } | ({RATE: self._rate} if self.rates else {})  # fmt: skip
+        if kind not in does:
             return UNKNOWN, b""
-        exact = {SYNC: 4, IDENTIFY: 0, STATUS: 0, RESET: 0, READ: 5, COMMIT: 16, PULL: 4}
+        exact = {SYNC: 4, IDENTIFY: 0, STATUS: 0, RESET: 0, READ: 5, COMMIT: 16, PULL: 4, RATE: 2, DESCRIBE: 4}
         if (kind in exact and len(payload) != exact[kind]) or len(payload) < {WRITE: 3, PUSH: 2}.get(kind, 0):
             return LENGTH, b""
-        return (self._sync, self._identify, self._status, self._reset, self._read, self._write, self._commit, self._push, self._pull)[kind - 1](payload)
+        return does[kind](payload)
 
     def _sync(self, nonce):
         return OK, nonce + b"\x01"
 
     def _identify(self, _):
-        return OK, bytes([self.committed]) + self.hash + self.info.pack()
+        return OK, bytes([self.committed + 2 * self.rates]) + self.hash + self.info.pack()
+
+    def _describe(self, payload):
+        first, most = struct.unpack("<HH", payload)
+        return OK, (self.hash + self.info.pack())[first:][: min(most, LONGEST - 7)]
+
+    def _rate(self, payload):
+        cycles = int.from_bytes(payload, "little")
+        if not 4 <= cycles <= self.first:
+            return RANGE, b""
+        self.bit = cycles
+        return OK, b""
 
     def _status(self, _):
-        return OK, struct.pack("<BHHHI", self.committed, self.dropped, self.taken % 65536, self.produced % 65536, 0)
+        return OK, struct.pack("<BHHHI", self.committed + 2 * self.rates, self.dropped % 65536, self.taken % 65536, self.produced % 65536, 0)
 
     def _reset(self, _):
         self._empty()
@@ -260,17 +278,29 @@ class FakeBoard(BoardModel):
 
 
 class MemoryPipe:
-    """A board at the end of a line within this process: its clock moves by what is waited for and sent, and by nothing else."""
+    """A board at the end of a line within this process: its clock moves by what is waited for and sent, and by nothing else.
 
-    def __init__(self, board: BoardModel, *, baud: int = 3_000_000):
-        self.board, self.baud = board, baud
+    Above ``bears`` baud nothing passes; ``port_bears`` is what the port can be set to.
+    """
+
+    HOLD = 0.25
+
+    def __init__(self, board: BoardModel):
+        self.board, self.baud = board, board.info.baud
+        self.bears = self.port_bears = 100_000_000
         self.seconds, self.back = 0.0, bytearray()
+        self.waiting: float | None = None
+        """Since when the board, at another rate than its first, waits for a whole frame."""
 
     def now(self) -> float:
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
+
+    def rate(self, baud: int) -> int:
+        self.baud = min(baud, self.port_bears)
+        return self.baud
 
     def read(self, patience: float) -> bytes:
         if not self.back:
@@ -279,13 +309,22 @@ class MemoryPipe:
         return back
 
     def write(self, wire: bytes) -> None:
+        board = self.board
+        if self.waiting is not None and self.seconds - self.waiting > self.HOLD:
+            board.bit, self.waiting = board.first, None
         self.seconds += len(wire) * 10 / self.baud
-        for part in self.board.receive(wire):
-            if isinstance(part, bytes):
-                self.seconds += len(part) * 10 / self.baud
-                self.back += part
-            else:
-                self.seconds += part
+        bit = board.bit
+        understood = abs(board.info.clock / bit - self.baud) < 0.03 * self.baud and self.baud <= self.bears
+        asked = len(board.requests)
+        for part in board.receive(wire if understood else b"?" * len(wire)):
+            self.seconds += len(part) * 10 / self.baud if isinstance(part, bytes) else part
+            self.back += part if isinstance(part, bytes) else b""
+        if board.bit != bit:
+            self.waiting = self.seconds
+        elif len(board.requests) > asked:
+            self.waiting = None
+        elif board.bit != board.first and self.waiting is None:
+            self.waiting = self.seconds
 
     def close(self) -> None:
         self.back.clear()

@@ -23,9 +23,13 @@ from npde.link.protocol import (
     FIELD_EMIT,
     FIELD_LOAD,
     FIELD_REPORT,
+    FLAG_COMMITTED,
+    FLAG_RATE,
     FRAME_BYTES,
     HASH_BYTES,
+    INFO,
     OVERHEAD_BYTES,
+    REGION,
     Info,
     Kind,
     Region,
@@ -34,8 +38,9 @@ from npde.link.protocol import (
     sample_bytes,
     value_bytes,
 )
+from npde.link.rate import quicken, slow
 from npde.link.record import Recorder, Replay
-from npde.link.session import Session
+from npde.link.session import ALONE, NotWholeError, Session
 from npde.link.stream import Transfer
 from npde.model import Model
 from npde.program import Evolve, Program
@@ -45,6 +50,10 @@ PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 STALL = 120.0
 """Seconds without one answer more until a board is given up: minutes of a simulated one's work on a large frame."""
 
+IDENTIFY_TRIES = 4
+"""How often IDENTIFY is sent before its answer is asked for in parts."""
+MOST_DESCRIBED = HASH_BYTES + INFO.size + 255 * REGION.size
+DESCRIBE = struct.Struct(COMMANDS[Kind.DESCRIBE].request)
 READ, WRITE = struct.Struct(COMMANDS[Kind.READ].request), struct.Struct(COMMANDS[Kind.WRITE].request.rstrip("+"))
 COUNTERS = struct.Struct(COMMANDS[Kind.STATUS].reply)
 
@@ -67,21 +76,24 @@ class Board:
 
     def __init__(self, session: Session, *, release: Callable[[], object] = lambda: None, stall: float = STALL):
         self.session, self._release, self.stall = session, release, stall
-        reply = session.ask(Kind.IDENTIFY)
+        flags, described = self._identity()
         try:
-            self.info = Info.unpack(reply[1 + HASH_BYTES :])
+            self.info = Info.unpack(described[HASH_BYTES:])
         except ValueError as error:
             raise LinkError(f"the board on {session.port} describes itself wrongly: {error}") from error
         session.ring = self.info.ring
+        self.takes_rate = bool(flags & FLAG_RATE)
+        """Whether it can be asked for another bit rate."""
         self.model: Model | None = None
         self.resident = False
         """Whether the loaded program's field stays on the board."""
 
     @classmethod
-    def open(cls, port: str, *, baud: int = BAUD, record: Recorder | None = None, pipe: Pipe | None = None) -> Board:
+    def open(cls, port: str, *, baud: int | None = None, record: Recorder | None = None, pipe: Pipe | None = None) -> Board:
         """The board on a device path, ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`) or ``replay:FILE``.
 
-        ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
+        ``baud``: the bit rate, and no other; without it :data:`BAUD` at first, then the fastest that board, port and line
+        bear (:mod:`npde.link.rate`). ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
         Raises :class:`LinkError` when none answers there.
         """
         path, release = resolve(port)
@@ -89,21 +101,45 @@ class Board:
             pipe = Replay(path.removeprefix(REPLAY))
         with contextlib.ExitStack() as undo:
             undo.callback(release)
-            session = Session(path, baud, pipe=pipe, answered=record or _unrecorded)
+            session = Session(path, BAUD if baud is None else baud, pipe=pipe, answered=record or _unrecorded)
             undo.callback(session.close)
             board = cls(session, release=release)
+            if baud is None and board.takes_rate and not isinstance(pipe, Replay):
+                quicken(session, board.info)
             undo.pop_all()
         return board
 
     @property
     def held(self) -> bytes | None:
         """The content hash of the model the board holds, whoever loaded it, or None."""
-        reply = self.session.ask(Kind.IDENTIFY)
-        return reply[1 : 1 + HASH_BYTES] if reply[0] else None
+        flags, described = self._identity()
+        return described[:HASH_BYTES] if flags & FLAG_COMMITTED else None
+
+    def _identity(self) -> tuple[int, bytes]:
+        """The board's flags; its model's hash and INFO block, in one piece or, on a line too bad for that, in many."""
+        session, got = self.session, bytearray()
+        if session.frame >= ALONE:
+            with contextlib.suppress(NotWholeError):
+                reply = session.ask(Kind.IDENTIFY, most_tries=IDENTIFY_TRIES)
+                return reply[0], reply[1:]
+        while True:
+            at, most = len(got), min(PAYLOAD - 3, session.frame)
+            status, reply = session.request(
+                Kind.DESCRIBE, DESCRIBE.pack(at, most), shorter=lambda fewer, at=at, most=most: DESCRIBE.pack(at, min(most, fewer))  # type: ignore[misc]
+            )
+            if status == Status.UNKNOWN:  # a board of before there was DESCRIBE
+                reply = session.ask(Kind.IDENTIFY)
+                return reply[0], reply[1:]
+            if status != Status.OK or len(got) > MOST_DESCRIBED:
+                raise LinkError(f"the board on {session.port} describes itself wrongly: {status.name} after {len(got)} bytes")
+            if not reply:
+                return session.ask(Kind.STATUS)[0], bytes(got)
+            got += reply
 
     def status(self) -> Counters:
         """The board's counters now."""
-        return Counters(*COUNTERS.unpack(self.session.ask(Kind.STATUS)))
+        flags, *counters = COUNTERS.unpack(self.session.ask(Kind.STATUS))
+        return Counters(flags & FLAG_COMMITTED, *counters)
 
     def reset(self) -> None:
         """Forget every sample and answer under way; the weights stay."""
@@ -287,6 +323,7 @@ class Board:
 
     def close(self) -> None:
         """Give the port back, and end a virtual board that was started for it."""
+        slow(self.session, self.info)
         self.session.close()
         self._release()
 

@@ -65,6 +65,9 @@ class FaultyPipe:
     def now(self) -> float:
         return self.pipe.now()
 
+    def rate(self, baud: int) -> int:
+        return self.pipe.rate(baud)
+
     def close(self) -> None:
         self.pipe.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import os
+import sys
 import time
 from typing import Protocol
 
@@ -12,6 +14,10 @@ from npde.errors import LinkError
 
 WRITE_PATIENCE = 5.0
 """Seconds a port may take no bytes before it is given up."""
+
+
+TCGETS2, OUTPUT_SPEED = 0x802C542A, 10
+"""Linux's question for a line's settings, and which number of the answer (a ``termios2``) is the rate."""
 
 
 class Pipe(Protocol):
@@ -25,6 +31,9 @@ class Pipe(Protocol):
 
     def now(self) -> float:
         """Seconds on the clock that ``patience`` is measured by; a simulated line has its own."""
+
+    def rate(self, baud: int) -> int:
+        """Change the bit rate; returns the one the port has then, perhaps another."""
 
     def close(self) -> None:
         """Give it back; more than once does no harm."""
@@ -58,6 +67,24 @@ class SerialPipe:
 
     def now(self) -> float:
         return time.monotonic()
+
+    def rate(self, baud: int) -> int:
+        try:
+            self._serial.flush()
+            self._serial.baudrate = baud
+            return self._rate_now()
+        except (serial.SerialException, OSError, ValueError, OverflowError):
+            return 0
+
+    def _rate_now(self) -> int:
+        """A driver that cannot make a rate sets another, and says so here alone."""
+        if sys.platform != "linux":
+            return self._serial.baudrate
+        import fcntl
+
+        line = array.array("i", [0] * 64)
+        fcntl.ioctl(self._serial.fileno(), TCGETS2, line)
+        return line[OUTPUT_SPEED]
 
     def close(self) -> None:
         self._serial.close()

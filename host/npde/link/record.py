@@ -113,6 +113,9 @@ class Replay:
     def now(self) -> float:
         return time.monotonic()
 
+    def rate(self, baud: int) -> int:
+        return baud
+
     def close(self) -> None:
         self._sent.clear()
         self._back.clear()

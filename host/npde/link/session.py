@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import enum
 import os
+import struct
 from collections import deque
 from collections.abc import Callable
 
 from npde.errors import LinkError
 from npde.link.frame import Frame, decode
 from npde.link.pipe import Pipe, SerialPipe
-from npde.link.protocol import COMMANDS, DELIMITER, FRAME_BYTES, OVERHEAD_BYTES, REPLY, VERSION, Kind, Status
+from npde.link.protocol import (
+    COMMANDS,
+    DELIMITER,
+    FRAME_BYTES,
+    OVERHEAD_BYTES,
+    RATE_HOLD_MS,
+    RATE_TOLERANCE,
+    REPLY,
+    VERSION,
+    Kind,
+    Status,
+)
 from npde.link.timer import Timer
 from npde.link.window import MOST, Request, SequenceLostError, Window
 
@@ -19,8 +31,10 @@ FIRST = 4.0
 SILENCE, PERSISTENCE = 12.0, 300.0
 """In units of patience: until when a port must be heard at first, how long a board once heard may be silent, and how long
 it may speak without answering a request."""
-HAIL = 1 / 40
-"""In units of patience: how often a port is hailed on which nothing was heard yet; on a bad line one SYNC in ten comes back."""
+HAIL, HAIL_GROWTH = 1 / 40, 1.03
+"""In units of patience: how often SYNC is sent, for on a bad line one in ten comes back; ever less often to a board once heard."""
+FALL_BACK, FALL_BACK_MISSES = 2 * RATE_HOLD_MS / 1000, 3
+"""Seconds and repeats without a word from the board until it is spoken to at the first rate again."""
 MOST_PROBES = 8
 """Probes behind a repeat on a line that harms frames: one more each time nothing was heard, so that silence there is silence
 as well. Elsewhere there is one, from the second repeat on: a board that is only slow is not to be given more to do."""
@@ -58,7 +72,7 @@ class Session:
         self, port: str, baud: int, *, patience: float = PATIENCE, pipe: Pipe | None = None,
         answered: Callable[[Request], None] = lambda request: None,
     ):
-        self.port, self.baud = port, baud
+        self.port, self.baud, self.first_baud = port, baud, baud
         self.ring = 0
         self.timer = Timer(patience)
         self.answered = answered
@@ -130,12 +144,34 @@ class Session:
         What was submitted and not collected is given up first. ``shorter``, ``most_tries``: see
         :class:`npde.link.window.Request`. Raises :class:`NotWholeError` after so many.
         """
-        if self._astray or self._order:
+        if not self.at_rest:
             self.synchronise()
         self.submit(kind, payload, shorter=shorter, most_tries=most_tries)
         request = self.collect()
         assert request.status is not None
         return request.status, request.reply
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is under way, and it is known what the board carried out."""
+        return not self._astray and not self._order
+
+    def accepts(self, baud: int) -> bool:
+        """Whether the port can be set to ``baud``; it is left as it was."""
+        got = self._pipe.rate(baud)
+        self._pipe.rate(self.baud)
+        return abs(got - baud) <= RATE_TOLERANCE * baud
+
+    def move(self, cycles: int, baud: int, *, most_tries: int | None = None) -> bool:
+        """Ask the board for ``cycles`` a bit, and speak at ``baud`` from then on; False where it refuses."""
+        status, _ = self.request(Kind.RATE, struct.pack(COMMANDS[Kind.RATE].request, cycles), most_tries=most_tries)
+        if status == Status.OK:
+            self._speak_at(baud)
+        return status == Status.OK
+
+    def fall_back(self) -> None:
+        """Speak at the first rate again, to which the board returns when it understands nothing at another."""
+        self._speak_at(self.first_baud)
 
     def room(self, payload: int) -> bool:
         """Whether the board surely has room for a request of so many bytes beside those under way."""
@@ -185,7 +221,9 @@ class Session:
         hailing, missed = not self._heard, 0
         while oldest.status is None:
             travelling = self._travelling()
-            wait = travelling + HAIL * self.patience if hailing else self.timer.wait(travelling)
+            wait = self.timer.wait(travelling)
+            if oldest.kind == Kind.SYNC:
+                wait = travelling + min(1.0, HAIL * (1.0 if hailing else HAIL_GROWTH**missed)) * self.patience
             heard = self._hear(self.now() + wait)
             now = self.now()
             if heard is not Heard.NOTHING:
@@ -194,7 +232,7 @@ class Session:
             if heard is Heard.ANSWER:
                 progress = now
                 continue
-            if hailing and now - began > FIRST * (self.patience + travelling) or now - self._voice > SILENCE * self.patience:
+            if (hailing and now - began > FIRST * (self.patience + travelling)) or now - self._voice > SILENCE * self.patience:
                 raise LinkError(
                     f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
                 )
@@ -206,10 +244,18 @@ class Session:
             if heard is Heard.NOTHING:
                 if oldest.most_tries is not None and oldest.tries >= oldest.most_tries:
                     raise NotWholeError(f"the board on {self.port} gave no answer to {oldest.kind.name} that arrived whole")
+                if self.baud != self.first_baud and missed >= FALL_BACK_MISSES and now - self._voice > FALL_BACK:
+                    self.fall_back()
+                    self._voice, missed = now, 0
                 self.timer.late(harmed=self._harmed > 0)
                 missed += 1
                 self._again(self._window.again(), probes=min(MOST_PROBES, missed) if self._harmed else int(missed > 1))
         return oldest
+
+    def _speak_at(self, baud: int) -> None:
+        self._pipe.rate(baud)
+        self.baud = baud
+        self._received.clear()
 
     def _forget(self) -> None:
         """Give up what is under way: how much of it the board carried out only a SYNC can settle."""

@@ -19,7 +19,7 @@ from npde_sim.bench import Case, simulate
 from npde_sim.bench.lanes import BYTES
 from npde_sim.bench.scoreboard import Mismatch
 
-RING, ANSWERS = 1024, 64
+RING, ANSWERS, SLOWEST = 1024, 64, 26
 REGIONS = (Region(0, 0, 1, 2, 5, 16), Region(1, 0, 1, 4, 9, 32), Region(2, 0, 1, 1, 3, 5))
 INFO = Info("bench", b"12345678", b"s" * 16, 24_000_000, 3_000_000, FRAME_BYTES, RING, ANSWERS, 4, 4, REGIONS)
 
@@ -33,7 +33,7 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.deframer = deframer = Deframer(RING)
-        m.submodules.executor = executor = Executor(INFO, 32)
+        m.submodules.executor = executor = Executor(INFO, 32, SLOWEST)
         m.submodules.enframer = enframer = Enframer()
         m.d.comb += [
             deframer.byte.eq(self.byte), deframer.valid.eq(self.valid), deframer.read.eq(executor.read),
@@ -71,7 +71,7 @@ class Reference:
         if kind != Kind.SYNC and sequence != self.expected:
             return Status.SEQUENCE, bytes([self.expected, 0])
         self.expected = (sequence + 1) & 255
-        fixed = {Kind.SYNC: 4, Kind.IDENTIFY: 0, Kind.STATUS: 0, Kind.RESET: 0, Kind.READ: 5, Kind.COMMIT: 16, Kind.PULL: 4}
+        fixed = {Kind.SYNC: 4, Kind.IDENTIFY: 0, Kind.STATUS: 0, Kind.RESET: 0, Kind.READ: 5, Kind.COMMIT: 16, Kind.PULL: 4, Kind.RATE: 2, Kind.DESCRIBE: 4}
         least = {Kind.WRITE: 3, Kind.PUSH: 2}
         if kind not in fixed and kind not in least:
             return Status.UNKNOWN, b""
@@ -83,10 +83,18 @@ class Reference:
         return Status.OK, nonce + bytes([VERSION])
 
     def identify(self, _):
-        return Status.OK, bytes([self.committed]) + (self.hash if self.committed else b"*" * 16) + INFO.pack()
+        return Status.OK, bytes([2 | self.committed]) + (self.hash if self.committed else b"*" * 16) + INFO.pack()
+
+    def describe(self, payload):
+        first, most = struct.unpack("<HH", payload)
+        described = (self.hash if self.committed else b"*" * 16) + INFO.pack()
+        return Status.OK, described[first : first + most]
+
+    def rate(self, payload):
+        return (Status.OK if 4 <= int.from_bytes(payload, "little") <= SLOWEST else Status.RANGE), b""
 
     def status(self, _):
-        return Status.OK, struct.pack("<BHHH", self.committed, 0, self.taken, len(self.answered)) + b"****"
+        return Status.OK, struct.pack("<BHHH", 2 | self.committed, 0, self.taken, len(self.answered)) + b"****"
 
     def reset(self, _):
         self.empty()
@@ -150,7 +158,8 @@ def request(dice, board):
     middle = dice.randint(board.freed, len(board.answered))
     noise = dice.randbytes
     payload = {
-        Kind.SYNC: noise(4), Kind.COMMIT: noise(16),
+        Kind.SYNC: noise(4), Kind.COMMIT: noise(16), Kind.RATE: struct.pack("<H", dice.choice([0, 3, 4, 26, 27, 9999])),
+        Kind.DESCRIBE: struct.pack("<HH", dice.choice([0, 3, 90, 300, 65535]), dice.choice([0, 1, 20, 9999])),
         Kind.READ: struct.pack("<BHH", number, address, dice.choice([0, 1, 2, 100])),
         Kind.WRITE: struct.pack("<BH", number, address) + noise(region.word_bytes * dice.randint(0, 3) + (dice.random() < 0.1)),
         Kind.PUSH: struct.pack("<H", position) + noise(dice.choice([0, 1, 7, 40, 100])),
@@ -189,7 +198,7 @@ async def converses(bench, count):
         at += len(stuffed) + 1
         content = cobs.decode(stuffed)
         wanted = bytes([kind | 0x80, sequence, status]) + reply
-        open_at = [i for i, byte in enumerate(wanted) if kind in (Kind.IDENTIFY, Kind.STATUS) and byte == ord("*")]
+        open_at = [i for i, byte in enumerate(wanted) if kind in (Kind.IDENTIFY, Kind.STATUS, Kind.DESCRIBE) and byte == ord("*")]
         came = bytes(ord("*") if i in open_at else byte for i, byte in enumerate(content[:-4]))
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             raise Mismatch(f"request {number}: the answer's CRC is wrong")
