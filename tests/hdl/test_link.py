@@ -277,8 +277,7 @@ def test_a_board_that_hears_nothing_whole_at_a_new_rate_goes_back_to_its_first()
         await bench.ctx.tick().repeat(HOLD)
         await bench.send(b"\0")
         await synchronise(bench, sequence=77)
-        status, reply = await bench.ask(Kind.STATUS)
-        assert struct.unpack("<BHHHI", reply)[:1] == (3,), "the model stands committed"
+        assert (await bench.ask(Kind.STATUS))[1][0] == 3, "the model stands committed"
         assert await bench.ask(Kind.PULL, struct.pack("<HH", 0, 9)) == (Status.OK, b"\0\0" + bytes(255 - b for b in b"abcd"))
 
     conversation(talk, Echo(QUICK_HOLD, SLOW))

@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
         harm = ", ".join(f"{count:,} {name}" for name, count in self.harm.items() if count)
         return (
             f"{kind}: {self.frames:,} frames in {self.seconds:.0f} s, {self.answered:,} of {self.asked:,} samples answered, {self.wrong} wrong, "
-            f"{self.frames - self.frames} lost, {self.again:,} times sent again, opened {self.opened} times; {harm or 'no harm'}"
+            f"{self.asked - self.answered} lost, {self.again:,} times sent again, opened {self.opened} times; {harm or 'no harm'}"
         )
 
 
