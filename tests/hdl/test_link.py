@@ -231,7 +231,7 @@ def test_requests_that_come_while_others_are_answered_wait_their_turn():
 
 SLOW, HOLD = 8, 1000
 QUICK_HOLD = dataclasses.replace(INFO, clock=HOLD * 1000 // RATE_HOLD_MS)
-"""A board whose quarter of a second has a thousand cycles."""
+"""A board whose wait has a thousand cycles."""
 
 
 async def at_rate(bench, cycles):

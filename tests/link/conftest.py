@@ -283,7 +283,7 @@ class MemoryPipe:
     Above ``bears`` baud nothing passes; ``port_bears`` is what the port can be set to.
     """
 
-    HOLD = 0.25
+    HOLD = 0.1
 
     def __init__(self, board: BoardModel):
         self.board, self.baud = board, board.info.baud

@@ -32,7 +32,7 @@ the last header's answer has come; ``READ``, ``WRITE`` and ``COMMIT`` do too.
 **Bit rate.** A board begins at the bit rate its INFO block names. Where bit 1 of its flags is set, ``RATE`` asks for a
 faster one, in whole clock cycles a bit: from :data:`LEAST_CYCLES` to those of its first rate, else ``RANGE``. The answer still comes at the
 rate before; with the end of its last stop bit both directions change. A board at another rate than its first goes back to
-that by itself when a quarter of a second has passed, without a whole frame, since the change or since the first byte or
+that by itself when a tenth of a second has passed, without a whole frame, since the change or since the first byte or
 error behind the last whole frame. A host that hears nothing goes back as well, and repeats there what it had asked:
 sequence number, streams and weights know nothing of it.
 """
@@ -62,7 +62,7 @@ LEAST_CYCLES = 4
 """Fewest clock cycles of a bit."""
 RATE_TOLERANCE = 0.02
 """Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
-RATE_HOLD_MS = 250
+RATE_HOLD_MS = 100
 """How long a board waits for a whole frame at a rate it was asked for."""
 HEADER = struct.Struct("<BI")
 """Flags and time steps, in front of each sample of a program whose field stays on the board."""
