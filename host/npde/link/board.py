@@ -157,11 +157,13 @@ class Board:
                 f"{self.info.shape.hex()}, not {program.shape_hash.hex()}"
             )
         self.model = None
-        for number, (region, packing) in enumerate(zip(self.info.regions, self._packings(program), strict=True)):
-            packed = packing.pack(model.weights[region.step])
-            self._write(number, region, packed)
-            if self._read(number, region) != packed:
-                raise LinkError(f"weights of step {region.step} read back differently from how they were written")
+        self.session.settle()
+        with self.session.finishing():
+            for number, (region, packing) in enumerate(zip(self.info.regions, self._packings(program), strict=True)):
+                packed = packing.pack(model.weights[region.step])
+                self._write(number, region, packed)
+                if self._read(number, region) != packed:
+                    raise LinkError(f"weights of step {region.step} read back differently from how they were written")
         self.session.ask(Kind.COMMIT, model.content_hash)
         self.model = model
 

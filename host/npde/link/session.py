@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from npde.errors import LinkError
 from npde.link.frame import Frame, decode
@@ -144,8 +145,7 @@ class Session:
         What was submitted and not collected is given up first. ``shorter``, ``most_tries``: see
         :class:`npde.link.window.Request`. Raises :class:`NotWholeError` after so many.
         """
-        if not self.at_rest:
-            self.synchronise()
+        self.settle()
         self.submit(kind, payload, shorter=shorter, most_tries=most_tries)
         request = self.collect()
         assert request.status is not None
@@ -155,6 +155,22 @@ class Session:
     def at_rest(self) -> bool:
         """Nothing is under way, and it is known what the board carried out."""
         return not self._astray and not self._order
+
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """What is still under way when an error ends what is done within is collected: a recording has it then, and no one else."""
+        try:
+            yield
+        except LinkError:
+            with contextlib.suppress(LinkError):
+                while self._order:
+                    self.collect()
+            raise
+
+    def settle(self) -> None:
+        """Give up what was submitted and not collected: an error may have left some of it under way."""
+        if not self.at_rest:
+            self.synchronise()
 
     def accepts(self, baud: int) -> bool:
         """Whether the port can be set to ``baud``; it is left as it was."""

@@ -54,6 +54,10 @@ class Transfer:
 
         Raises :class:`LinkError` when the board refuses, contradicts itself, stalls or goes away.
         """
+        with self.session.finishing():
+            yield from self._answers()
+
+    def _answers(self) -> Iterator[bytes]:
         wanted, last = self.count * self.size, self.session.now()
         while self.got < wanted:
             self._ask()
