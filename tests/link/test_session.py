@@ -142,8 +142,9 @@ def test_the_simulated_line_gets_faster_where_it_is_asked_to_and_is_left_as_it_w
         assert board.held == model.content_hash
 
 
-def test_a_line_broken_at_faster_rates_is_used_at_the_first_one(virtual, model):
+def test_a_line_broken_at_a_faster_rate_is_used_at_the_first_one(virtual, model, monkeypatch):
     """The line's far end stays at 3 MBd, so that at any other rate the pins see garbage."""
+    monkeypatch.setattr("npde.link.rate.RATES", (6_000_000,))
     line = Line(virtual.port, lambda name, block: block)
     samples = load_data("digits").test_x[:12]
     with Board.open(line.port) as board:

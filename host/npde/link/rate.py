@@ -20,6 +20,8 @@ ROUNDS = 4
 """Long requests, and as many long answers, that must all come through at once before a rate is kept."""
 PROOF_PATIENCE = 0.5
 """Seconds an answer may stay away meanwhile: a board simulated on a busy machine takes that long."""
+WAY_BACK_PATIENCE = 5.0
+"""The same for a board that is on its way back to its first rate: it answered just now, and a tenth of a simulated second is long."""
 
 
 def cycles_of(info: Info, baud: int) -> int:
@@ -48,13 +50,14 @@ def quicken(session: Session, info: Info) -> int:
             if _proven(session):
                 break
             session.fall_back()
-            session.synchronise()
+            with _patience(session, WAY_BACK_PATIENCE):
+                session.synchronise()
     return session.baud
 
 
 def slow(session: Session, info: Info) -> None:
     """Leave the board at its first rate for the next host; where that fails it goes back by itself."""
-    with _unrecorded(session), contextlib.suppress(LinkError), _quick(session):
+    with _unrecorded(session), contextlib.suppress(LinkError), _patience(session, PROOF_PATIENCE):
         if session.baud != session.first_baud and session.at_rest:
             session.move(cycles_of(info, session.first_baud), session.first_baud, most_tries=2)
 
@@ -63,7 +66,7 @@ def _proven(session: Session) -> bool:
     """Whether long frames come through both ways at once, again and again."""
     losses = session.losses
     try:
-        with _quick(session):
+        with _patience(session, PROOF_PATIENCE):
             for _ in range(ROUNDS):
                 session.ask(Kind.IDENTIFY, most_tries=2)
                 # Too long for a RESET: it is judged by its bytes, refused and not carried out.
@@ -76,12 +79,12 @@ def _proven(session: Session) -> bool:
 
 
 @contextlib.contextmanager
-def _quick(session: Session) -> Iterator[None]:
-    patience, session.patience = session.patience, min(session.patience, PROOF_PATIENCE)
+def _patience(session: Session, seconds: float) -> Iterator[None]:
+    before, session.patience = session.patience, seconds
     try:
         yield
     finally:
-        session.patience = patience
+        session.patience = before
 
 
 @contextlib.contextmanager

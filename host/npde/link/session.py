@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from npde.errors import LinkError
-from npde.link.frame import Frame, decode
+from npde.link.frame import Frame, Splitter
 from npde.link.pipe import Pipe, SerialPipe
 from npde.link.protocol import (
     COMMANDS,
@@ -83,7 +83,7 @@ class Session:
         self._pipe = pipe if pipe is not None else SerialPipe(port, baud)
         self._window = Window()
         self._order: deque[Request] = deque()
-        self._received = bytearray()
+        self._splitter = Splitter()
         self._heard = False
         self._voice = self._pipe.now()
         self._harmed = 0
@@ -271,7 +271,7 @@ class Session:
     def _speak_at(self, baud: int) -> None:
         self._pipe.rate(baud)
         self.baud = baud
-        self._received.clear()
+        self._splitter.clear()
 
     def _forget(self) -> None:
         """Give up what is under way: how much of it the board carried out only a SYNC can settle."""
@@ -317,22 +317,17 @@ class Session:
     def _next_frame(self, deadline: float) -> Frame | None:
         """The next whole, unharmed frame, or None when the deadline passes."""
         while True:
-            stuffed, delimiter, rest = self._received.partition(bytes([DELIMITER]))
-            if delimiter:
-                self._received = rest
-                frame = decode(bytes(stuffed)) if stuffed else None
-                if frame is not None:
-                    return frame
-                if stuffed:
-                    self._harmed += 1
-                    self.timer.harmed()
-                continue
-            # Noise without a delimiter is no frame, however long.
-            del self._received[: max(0, len(self._received) - 4 * FRAME_BYTES)]
+            harmed = self._splitter.harmed
+            frame = self._splitter.next()
+            if self._splitter.harmed > harmed:
+                self._harmed += self._splitter.harmed - harmed
+                self.timer.harmed()
+            if frame is not None:
+                return frame
             left = deadline - self.now()
             if left <= 0:
                 return None
-            self._received += self._pipe.read(left)
+            self._splitter.take(self._pipe.read(left))
 
     def _send(self, requests: list[Request]) -> None:
         now = self.now()
