@@ -35,5 +35,5 @@ def test_the_suite_recorded_on_a_board_passes_without_it(tmp_path, board):
     place = next(number for number, line in enumerate(lines) if '"PULL"' in line and '"OK"' in line)
     lines[place] = re.sub(r'("reply":"....)(..)', lambda found: found[1] + f"{int(found[2], 16) ^ 1:02x}", lines[place])
     recording.write_text("\n".join(lines) + "\n")
-    with pytest.raises(AssertionError, match="1 failed|failed"):
+    with pytest.raises(AssertionError, match="failed"):
         passed("--npde-board", "/dev/no-such-port", "--npde-count", 5, "--npde-replay", recording)

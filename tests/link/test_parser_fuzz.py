@@ -85,7 +85,7 @@ def test_what_is_a_frame_is_one_and_nothing_else(stuffing, seed, contents):
 
 
 @pytest.mark.slow
-def test_a_million_strings(stuffing, capsys):
+def test_a_million_strings(stuffing, counted):
     """NPDE_STRINGS of them."""
     sent = frames = 0
 
@@ -97,8 +97,7 @@ def test_a_million_strings(stuffing, capsys):
         sent, frames = sent + strings, frames + whole
 
     run()
-    with capsys.disabled():
-        print(f"host's parser: {sent:,} byte strings, {frames:,} frames among them, each told from the others", flush=True)
+    counted(f"host's parser: {sent:,} byte strings, {frames:,} frames among them, each told from the others")
     assert 0 < frames < sent
 
 

@@ -9,7 +9,6 @@ from cobs import cobs
 
 from npde.link.protocol import CRC_BYTES, DELIMITER, FRAME_BYTES, OVERHEAD_BYTES
 
-
 KEPT = 4 * FRAME_BYTES
 
 

@@ -248,7 +248,12 @@ class Session:
             if heard is Heard.ANSWER:
                 progress = now
                 continue
-            if (hailing and now - began > FIRST * (self.patience + travelling)) or now - self._voice > SILENCE * self.patience:
+            silent = now - self._voice
+            lost = silent > SILENCE * self.patience or (hailing and now - began > FIRST * (self.patience + travelling))
+            if self.baud != self.first_baud and (lost or (missed >= FALL_BACK_MISSES and silent > FALL_BACK)):
+                self.fall_back()
+                self._voice, missed = now, 0
+            elif lost:
                 raise LinkError(
                     f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
                 )
@@ -260,9 +265,6 @@ class Session:
             if heard is Heard.NOTHING:
                 if oldest.most_tries is not None and oldest.tries >= oldest.most_tries:
                     raise NotWholeError(f"the board on {self.port} gave no answer to {oldest.kind.name} that arrived whole")
-                if self.baud != self.first_baud and missed >= FALL_BACK_MISSES and now - self._voice > FALL_BACK:
-                    self.fall_back()
-                    self._voice, missed = now, 0
                 self.timer.late(harmed=self._harmed > 0)
                 missed += 1
                 self._again(self._window.again(), probes=min(MOST_PROBES, missed) if self._harmed else int(missed > 1))

@@ -308,7 +308,7 @@ def fuzz(count: int, seed: int) -> str:
             answers += 1
     assert list(came) == [b""], "something came that answers nothing"
     assert not outcome.stray, "a memory was written where it has no words"
-    return f"gateware: {len(records)} records, {answers} answered, {board.dropped} dropped, {outcome.cycles} cycles"
+    return f"gateware: {len(records):,} records, {answers:,} answered, {board.dropped:,} dropped, {outcome.cycles:,} cycles"
 
 
 def test_whatever_comes_down_the_line_is_answered_by_the_text_or_not_at_all():
@@ -317,11 +317,9 @@ def test_whatever_comes_down_the_line_is_answered_by_the_text_or_not_at_all():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_a_hundred_thousand_frames_harmed_or_not(seed, capsys):
+def test_a_hundred_thousand_frames_harmed_or_not(seed, counted):
     """NPDE_EXAMPLES of them in all."""
-    text = fuzz(int(os.environ.get("NPDE_EXAMPLES", "100000")) // 4, seed + 10)
-    with capsys.disabled():
-        print(text, flush=True)
+    counted(fuzz(int(os.environ.get("NPDE_EXAMPLES", "100000")) // 4, seed + 10))
 
 
 def test_every_command_answers_as_the_protocol_says():
