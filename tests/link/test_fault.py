@@ -63,7 +63,7 @@ def run(plugged: Callable[[], tuple[Pipe, Callable[[float], object]]], model, po
     def opened() -> tuple[Board, FaultyPipe]:
         inner, sleep = plugged()
         pipe = FaultyPipe(inner, Faults(), seed + counts["opened"], sleep=sleep)
-        board = Board.open("a bad line", pipe=pipe)
+        board = Board.open("a bad line", baud=3_000_000, pipe=pipe)
         counts["opened"] += 1
         board.session.patience = patience
         board.session.answered = lambda _: counts.update(frames=1)
@@ -123,6 +123,42 @@ def test_through_a_serial_port_as_well(fake_board, small, kind, frames):
     outcome = run(lambda: (SerialPipe(fake.port, 3_000_000), time.sleep), small, pool, KINDS[kind], frames, seed=2, batch=4)
     assert (outcome.wrong, outcome.answered) == (0, outcome.asked)
     assert outcome.again > 0
+
+
+class Zeros:
+    """A pipe that gives zeros for ever and takes anything."""
+
+    def __init__(self):
+        self.wrote = bytearray()
+
+    def read(self, patience):
+        return bytes(1000)
+
+    def write(self, wire):
+        self.wrote += wire
+
+
+@pytest.mark.parametrize("rate", [1e-2, 1e-3])
+def test_bits_are_flipped_as_often_as_is_said_and_nowhere_sooner(rate):
+    pipe = FaultyPipe(Zeros(), Faults(flip=rate), 1)
+    for _ in range(500):
+        pipe.write(bytes(1000))
+    flips = sum(byte.bit_count() for byte in pipe.pipe.wrote)
+    assert flips == pipe.counts["flip"]
+    bits = 8 * 500 * 1000
+    assert abs(flips - rate * bits) < 5 * (rate * bits) ** 0.5
+    places = np.flatnonzero(np.unpackbits(np.frombuffer(bytes(pipe.pipe.wrote), np.uint8)))
+    gaps = np.diff(places)
+    assert abs(np.mean(gaps < 0.5 / rate) - (1 - np.exp(-0.5))) < 0.03, "as far apart as independent chances put them"
+
+
+def test_bytes_are_lost_and_doubled_as_often_as_is_said():
+    for faults, sign in ((Faults(drop=0.01), -1), (Faults(repeat=0.01), 1)):
+        pipe = FaultyPipe(Zeros(), faults, 2)
+        for _ in range(200):
+            pipe.write(bytes(1000))
+        assert len(pipe.pipe.wrote) - 200_000 == sign * sum(pipe.counts.values())
+        assert 1700 < sum(pipe.counts.values()) < 2300
 
 
 def loaded(line, model) -> Board:

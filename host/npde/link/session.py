@@ -17,7 +17,6 @@ from npde.link.protocol import (
     DELIMITER,
     FRAME_BYTES,
     OVERHEAD_BYTES,
-    RATE_HOLD_MS,
     RATE_TOLERANCE,
     REPLY,
     VERSION,
@@ -34,8 +33,9 @@ SILENCE, PERSISTENCE = 12.0, 300.0
 it may speak without answering a request."""
 HAIL, HAIL_GROWTH = 1 / 40, 1.03
 """In units of patience: how often SYNC is sent, for on a bad line one in ten comes back; ever less often to a board once heard."""
-FALL_BACK, FALL_BACK_MISSES = 2 * RATE_HOLD_MS / 1000, 3
-"""Seconds and repeats without a word from the board until it is spoken to at the first rate again."""
+FALL_BACK, FALL_BACK_MISSES, WAY_BACK = 2.0, 3, 3.0
+"""Patiences and repeats without a word from the board until it is spoken to at the first rate again; how many times longer it
+may be silent then, for its tenth of a second is seconds where it is simulated."""
 MOST_PROBES = 8
 """Probes behind a repeat on a line that harms frames: one more each time nothing was heard, so that silence there is silence
 as well. Elsewhere there is one, from the second repeat on: a board that is only slow is not to be given more to do."""
@@ -85,7 +85,7 @@ class Session:
         self._order: deque[Request] = deque()
         self._splitter = Splitter()
         self._heard = False
-        self._voice = self._pipe.now()
+        self._voice, self._grace = self._pipe.now(), 1.0
         self._harmed = 0
         """Harmed frames of late; half of them are forgotten with each answer that came at once."""
         self._astray = False
@@ -243,16 +243,16 @@ class Session:
             heard = self._hear(self.now() + wait)
             now = self.now()
             if heard is not Heard.NOTHING:
-                self._heard, hailing, missed = True, False, 0
+                self._heard, hailing, missed, self._grace = True, False, 0, 1.0
                 self.timer.voice()
             if heard is Heard.ANSWER:
                 progress = now
                 continue
             silent = now - self._voice
-            lost = silent > SILENCE * self.patience or (hailing and now - began > FIRST * (self.patience + travelling))
-            if self.baud != self.first_baud and (lost or (missed >= FALL_BACK_MISSES and silent > FALL_BACK)):
+            lost = silent > SILENCE * self._grace * self.patience or (hailing and now - began > FIRST * (self.patience + travelling))
+            if self.baud != self.first_baud and (lost or (missed >= FALL_BACK_MISSES and silent > FALL_BACK * self.patience)):
                 self.fall_back()
-                self._voice, missed = now, 0
+                self._voice, missed, self._grace = now, 0, WAY_BACK
             elif lost:
                 raise LinkError(
                     f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
