@@ -55,7 +55,12 @@ def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarra
     return found.test_x[:count], found.test_y[:count]
 
 
-def load(model: ModelSource, port: Port, baud: Baud = AUTO, json: AsJson = False) -> None:
+def load(
+    model: ModelSource,
+    port: Port,
+    baud: Baud = AUTO,  # type: ignore[assignment]
+    json: AsJson = False,
+) -> None:
     """Give a board a model: its program, where the board takes programs at run time and has another, then its weights."""
     subject = load_model(model)
     with Board.open(of_model(port, model), baud=baud or None) as board:
