@@ -42,8 +42,8 @@ firmware: $(STAMP)
 TIME ?= 60
 fuzz: $(STAMP)
 	$(MAKE) -s -C firmware/fuzz needs
-	$(BIN)/npde export c mlp -o build/fuzz/model
 	$(BIN)/python firmware/fuzz/seeds.py build/fuzz
+	$(BIN)/npde export c build/fuzz/model.npde -o build/fuzz/model
 	$(MAKE) -s -C firmware/fuzz TIME=$(TIME)
 
 # The runtime, the loader and the link before three static analysers, each of which ends with an error for anything it says.

@@ -13,7 +13,7 @@
 
 #define ARENA_BYTES 8192u
 #define IMAGE_BYTES 2048u
-#define MOST_WORK 16 /* rows between two requests */
+#define MOST_WORK 8 /* rows between two requests */
 
 static uint64_t arena[ARENA_BYTES / 8];
 static uint8_t image[IMAGE_BYTES];
@@ -49,7 +49,7 @@ static uint32_t count_up(void)
     return ++cycles;
 }
 
-static const npde_board board = {.name = "fuzzed", .clock = 1, .baud = 1, .ring = 1, .patience = 500, .write = hear, .cycles = count_up};
+static const npde_board board = {.name = "fuzzed", .clock = 1, .baud = 1, .ring = 1, .patience = 200, .write = hear, .cycles = count_up};
 
 /* What the exporter gave, and a successor may replace; the weights that requests change are put back. */
 static void begin(void)

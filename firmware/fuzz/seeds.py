@@ -1,7 +1,7 @@
-"""What the fuzzers begin with: ``python firmware/fuzz/seeds.py FOLDER`` writes ``seeds-load`` and ``seeds-protocol``.
+"""What the fuzzers begin with: ``python firmware/fuzz/seeds.py FOLDER`` writes ``seeds-load``, ``seeds-protocol`` and ``model.npde``.
 
 Small programs of every kind of step as images without their CRC, and conversations that load and run each, as
-``load.c`` and ``protocol.c`` read them.
+``load.c`` and ``protocol.c`` read them; the model is the first of the programs, for ``protocol.c`` to be built with.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import struct
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from npde.equation.catalogue import ready
 from npde.firmware.image import image
 from npde.fixed import Q
 from npde.link.protocol import CRC_BYTES, FIELD_EMIT, FIELD_LOAD, Kind
+from npde.model import Model, Weights
 from npde.models import load_model
 from npde.program import CROSS, MOORE, Clip, Dense, Grid, Pool, Program, Recurrent, Relu, Stencil, Table
 
@@ -52,7 +55,18 @@ def conversation(data: bytes) -> bytes:
     return REQUESTS + b"".join(bytes([kind, len(payload)]) + payload for kind, payload in requests)
 
 
+def filled(program: Program) -> Model:
+    """With integers in it."""
+    rng = np.random.default_rng(0)
+    return Model(program, {
+        index: Weights(**{part: rng.integers(q.low, q.high, shape, endpoint=True) for part, (shape, q) in parts.items()})
+        for index, parts in program.tensors().items()
+    })  # fmt: skip
+
+
 def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    filled(programs()["rows"]).save(folder / "model.npde")
     for name, program in programs().items():
         data = image(program)
         for target, seed in (("load", data[:-CRC_BYTES]), ("protocol", conversation(data))):

@@ -28,8 +28,8 @@ def fuzz(tmp_path):
             assert place.read_text().count(text) == 1
             place.write_text(place.read_text().replace(text, instead))
         out = tmp_path / "out"
-        export(load_model("mlp"), out / "model")
         subprocess.run([sys.executable, ROOT / "firmware/fuzz/seeds.py", out], check=True)
+        export(load_model(str(out / "model.npde")), out / "model")
         words = ["make", "-s", "-C", tmp_path / "firmware/fuzz", f"OUT={out}", f"FOLDER={out}/model", f"RUNS={runs}", "TIME=240"]
         return subprocess.run(words, capture_output=True, text=True, check=False)
 

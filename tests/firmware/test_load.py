@@ -26,7 +26,7 @@ from npde.link.board import Board
 from npde.link.frame import Frame, decode, encode
 from npde.link.protocol import REPLY, Kind, Refusal, Status
 from npde.models import NAMES, load_model
-from npde.program import CROSS, Grid, Pool, Program, Stencil, Table
+from npde.program import CROSS, Evolve, Form, Grid, Pool, Product, Program, Stencil, Table, Term, Update
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
 
@@ -187,6 +187,72 @@ def test_what_is_wrong_is_refused_by_its_name_and_the_old_program_stays(loadable
     assert loadable.held == model.content_hash, "its model still stands committed"
     output, _ = answers(loadable, model, some_fields(model))
     assert np.array_equal(output, golden.run(model, some_fields(model)).output)
+
+
+def evolution() -> Program:
+    """One update: a form of two taps, its square, two terms and a bias."""
+    q = Q(8, 6)
+    update = Update(
+        forms=(Form(channel=0, taps=((-1, 0), (0, 1)), weights=(2, -1)),), products=(Product(left=0, right=0, out=Q(12, 8)),),
+        terms=(Term(channel=0, coefficient=0, value=0), Term(channel=0, coefficient=1, value=1)), biased=(0,),
+    )  # fmt: skip
+    step = Evolve(body=(update,), times=3, coefficients=2, weight=Q(8, 4), bias=Q(10, 8))
+    return Program(name="evolution", input=Grid(5, 4, 2, q), steps=(step,))
+
+
+HEAD, UPDATE = FIRST + 1, FIRST + 14
+FORM = UPDATE + 8 + 2
+PRODUCT = FORM + 7 + 2 * 5
+TARGET = PRODUCT + 5
+TERM = TARGET + 9
+WRONG_EVOLUTION = {
+    "no time steps": (HEAD, "I", 0, Refusal.SHAPE),
+    "planes of no maps": (HEAD + 4, "B", 1, Refusal.SHAPE),
+    "65 maps": (HEAD + 5, "B", 65, Refusal.SHAPE),
+    "no memory for maps": (HEAD + 7, "B", 0, Refusal.SHAPE),
+    "coefficients of 19 bits": (HEAD + 8, "B", 19, Refusal.FORMAT),
+    "more coefficients than words": (HEAD + 10, "H", 65535, Refusal.MEMORIES),
+    "no updates": (HEAD + 12, "B", 0, Refusal.SHAPE),
+    "an unknown boundary": (UPDATE, "B", 3, Refusal.SHAPE),
+    "no forms": (UPDATE + 2, "H", 0, Refusal.SHAPE),
+    "a value of 19 bits": (UPDATE + 8, "B", 19, Refusal.FORMAT),
+    "a form beyond the width it claims": (UPDATE + 8, "B", 9, Refusal.FORMAT),
+    "a form of no channel there is": (FORM, "I", 2, Refusal.INDEX),
+    "a form's shift of 33": (FORM + 4, "B", 33, Refusal.FORMAT),
+    "a form's tap above the grid": (FORM + 7, "h", -5, Refusal.SHAPE),
+    "a product of itself": (PRODUCT, "H", 1, Refusal.INDEX),
+    "a product's shift of 63": (PRODUCT + 4, "B", 63, Refusal.FORMAT),
+    "a target of no channel there is": (TARGET, "H", 2, Refusal.INDEX),
+    "a bias beyond those there are": (TARGET + 2, "h", 1, Refusal.INDEX),
+    "a bias before the first": (TARGET + 2, "h", -2, Refusal.INDEX),
+    "a bias beyond the accumulator": (TARGET + 4, "B", 54, Refusal.FORMAT),
+    "a field beyond the accumulator": (TARGET + 5, "B", 56, Refusal.FORMAT),
+    "a shift beyond the accumulator": (TARGET + 6, "B", 63, Refusal.FORMAT),
+    "a term of no coefficient there is": (TERM, "H", 2, Refusal.INDEX),
+    "a term of no value there is": (TERM + 2, "H", 2, Refusal.INDEX),
+    "a term beyond the accumulator": (TERM + 4, "B", 46, Refusal.FORMAT),
+}
+
+
+def test_an_evolution_unharmed_is_golden(loadable):
+    agrees(loadable, *_filled(evolution(), 2))
+
+
+@pytest.mark.parametrize("what", WRONG_EVOLUTION)
+def test_what_is_wrong_with_an_evolution_is_refused_by_its_name(loadable, what):
+    at, code, value, refusal = WRONG_EVOLUTION[what]
+    before = loadable._identify()
+    assert keep_and_adopt(loadable, put(image(evolution()), at, code, value)) == (Status.REFUSED, refusal, 0)
+    assert loadable._identify() == before
+
+
+def test_a_new_program_has_weights_of_zero_and_no_model(loadable):
+    model = load_model("mlp")
+    agrees(loadable, model, some_fields(model))
+    loadable.adopt(model.program)
+    assert loadable.held is None
+    assert all(not any(loadable._read(number, region)) for number, region in enumerate(loadable.info.regions))
+    assert loadable.session.request(Kind.PUSH, b"\0\0\1")[0] == Status.NO_MODEL
 
 
 def test_an_image_harmed_anywhere_is_refused_or_whole(loadable):
