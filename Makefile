@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full formal mutants hil check firmware bench boards gallery clean needs
+.PHONY: run test verify-full formal mutants hil check firmware fuzz analyse bench boards equality gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -12,7 +12,9 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
 
-# Everything, and hundreds of programs that hypothesis draws: the better part of an hour on two cores.
+# Everything: hundreds of programs that hypothesis draws, a million frames on harmed lines, ten thousand of them through the
+# whole SoC, a million strings for the parser, a hundred thousand frames for the gateware. Hours on two cores; what was
+# counted is printed.
 verify-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
@@ -35,6 +37,23 @@ firmware: $(STAMP)
 	$(BIN)/npde export c "$(MODEL)" -o build/firmware
 	$(MAKE) -C build/firmware all
 
+# The firmware's loader and protocol under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, each for TIME seconds; what
+# they found new stays in build/fuzz for the next time.
+TIME ?= 60
+fuzz: $(STAMP)
+	$(MAKE) -s -C firmware/fuzz needs
+	$(BIN)/npde export c mlp -o build/fuzz/model
+	$(BIN)/python firmware/fuzz/seeds.py build/fuzz
+	$(MAKE) -s -C firmware/fuzz TIME=$(TIME)
+
+# The runtime, the loader and the link before three static analysers, each of which ends with an error for anything it says.
+ANALYSED := $(wildcard firmware/src/*.c firmware/src/link/*.c)
+analyse:
+	@for tool in gcc clang cppcheck; do command -v $$tool >/dev/null || { echo "analyse needs $$tool; Debian has it in $$tool" >&2; exit 1; }; done
+	@for file in $(ANALYSED); do gcc -std=c11 -O2 -Wall -Wextra -Wconversion -Werror -fanalyzer -Ifirmware/include -c $$file -o /dev/null || exit 1; done
+	clang --analyze --analyzer-output text -Xclang -analyzer-werror -std=c11 -Ifirmware/include $(ANALYSED)
+	cppcheck --std=c11 --enable=warning,performance,portability,style --inline-suppr -q -Ifirmware/include --error-exitcode=1 firmware/src
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -49,6 +68,12 @@ bench: $(STAMP)
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
 	$(BIN)/python benchmarks/gray_scott.py
+
+# One program as golden, in jax, as design, as routed gates, as decompiled bits and in C, every integer compared; then random
+# programs. What is not built yet is placed and routed first, minutes each: make equality PROGRAMS=5
+PROGRAMS ?= 2
+equality: $(STAMP)
+	$(BIN)/python benchmarks/equality.py --programs $(PROGRAMS)
 
 # Every ready equation and shipped classifier on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the
 # simulators. FASHION=FOLDER as for bench.

@@ -8,8 +8,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from npde.link.protocol import (
+    FLAG_RATE,
     FRAME_BYTES,
     HASH_BYTES,
+    LEAST_CYCLES,
     OVERHEAD_BYTES,
     REPLY,
     VERSION,
@@ -30,6 +32,8 @@ class Executor(wiring.Component):
         What the board says of itself; its ``ring`` and ``answers`` size the rings.
     config_width : int
         Width of the configuration bus, whole bytes.
+    slowest : int
+        Most clock cycles per bit that ``RATE`` may ask for.
 
     Members
     -------
@@ -43,12 +47,14 @@ class Executor(wiring.Component):
         The pipeline's two streams.
     flush : Out(1)
         Empties the pipeline, from a register; no answer is taken meanwhile.
+    cycles, change : Out(range(slowest + 1)), Out(1)
+        Clock cycles per bit that were asked for, when ``change`` is high: in the cycle that ends the answer.
     """
 
-    def __init__(self, info: Info, config_width: int):
+    def __init__(self, info: Info, config_width: int, slowest: int):
         if config_width % 8:
             raise ValueError(f"a configuration bus has whole bytes, not {config_width} bits")
-        self.info, self.config_width = info, config_width
+        self.info, self.config_width, self.slowest = info, config_width, slowest
         super().__init__(
             {
                 "read": Out(range(info.ring)),
@@ -60,6 +66,8 @@ class Executor(wiring.Component):
                 "samples": Out(stream.Signature(8)),
                 "answers": In(stream.Signature(8)),
                 "flush": Out(1),
+                "cycles": Out(range(slowest + 1)),
+                "change": Out(1),
             }
         )
 
@@ -121,6 +129,9 @@ class Executor(wiring.Component):
             identity_read.addr.eq(address),
             identity_read.en.eq(1),
         ]
+        past, rated = Signal(), Signal()  # a cycle behind the address
+        m.d.sync += [past.eq(address >= len(identity)), rated.eq((address >= LEAST_CYCLES) & (address <= self.slowest))]
+        m.d.comb += self.cycles.eq(address)
 
         # One weight word, shifted through byte by byte: always as often as the bus has bytes.
         word, shifts = Signal(self.config_width), Signal(range(self.config_width // 8 + 1))
@@ -190,7 +201,7 @@ class Executor(wiring.Component):
                     with m.Else():
                         with m.If(configuring):
                             m.next = "REGION"
-                        with m.If(which.PUSH | which.PULL):
+                        with m.If(which.PUSH | which.PULL | which.RATE | which.DESCRIBE):
                             m.next = "ADDRESS"
                         with m.If(which.COMMIT | which.RESET):
                             drop_streams()
@@ -219,6 +230,14 @@ class Executor(wiring.Component):
                             m.next = "APPROACH"
                         with m.If(which.PUSH):
                             m.next = "PUSH_AT"
+                        with m.If(which.RATE):
+                            m.next = "RATE"
+            with m.State("RATE"):
+                m.next = "RATED"
+            with m.State("RATED"):
+                m.next = "REPLY"
+                with m.If(~rated):
+                    m.d.sync += status.eq(Status.RANGE)
             with m.State("COUNT"):
                 m.d.comb += flush.eq(configuring)
                 with m.If(fresh):
@@ -238,10 +257,11 @@ class Executor(wiring.Component):
                     m.d.comb += flush.eq(1)
                     with m.If(~in_region):
                         m.d.sync += status.eq(Status.RANGE)
-                with m.Elif(ahead > level):
-                    m.d.sync += status.eq(Status.POSITION)
-                with m.Else():
-                    m.d.sync += level.eq(ahead)
+                with m.Elif(which.PULL):
+                    with m.If(ahead > level):
+                        m.d.sync += status.eq(Status.POSITION)
+                    with m.Else():
+                        m.d.sync += level.eq(ahead)
 
             with m.State("APPROACH"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
@@ -326,6 +346,8 @@ class Executor(wiring.Component):
                                     m.next = "FIXED"
                                 with m.If(which.READ):
                                     m.next = "FETCH"
+                                with m.If(which.DESCRIBE):
+                                    m.next = "WAIT"
                             with m.Case(Status.SEQUENCE, Status.POSITION):
                                 m.next = "FIXED"
 
@@ -340,7 +362,7 @@ class Executor(wiring.Component):
             # Answers of known length, picked byte by byte.
             with m.State("FIXED"):
                 byte, last, flags = Signal(8), Signal(), Signal(8)
-                m.d.comb += flags.eq(committed)
+                m.d.comb += flags.eq(FLAG_RATE | committed)
                 with m.If(send(byte)):
                     m.d.sync += beat.eq(beat + 1)
                     with m.If(last):
@@ -368,11 +390,12 @@ class Executor(wiring.Component):
             with m.State("WAIT"):
                 m.next = "IDENTITY"
             with m.State("IDENTITY"):
-                with m.If(send(identity_read.data)):
-                    m.d.sync += address.eq(address + 1)
-                    m.next = "WAIT"
-                    with m.If(address == len(identity) - 1):
-                        m.next = "END"
+                with m.If(past | (which.DESCRIBE & (none_asked | none_left))):
+                    m.next = "END"
+                with m.Else():
+                    with m.If(send(identity_read.data)):
+                        m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
+                        m.next = "WAIT"
 
             with m.State("ANSWER"):
                 with m.If(none_ahead | none_asked | none_left):
@@ -406,5 +429,6 @@ class Executor(wiring.Component):
             with m.State("END"):
                 m.d.comb += [item.end.eq(1), self.items.valid.eq(1)]
                 with m.If(self.items.ready):
+                    m.d.comb += self.change.eq(which.RATE & (status == Status.OK))
                     m.next = "REST"
         return m

@@ -28,6 +28,20 @@ flags and the number of time steps, four bytes. With :data:`FIELD_LOAD` the valu
 board's; then the time steps run; then :data:`FIELD_EMIT` answers with the field, which stays as it is, or else
 :data:`FIELD_REPORT` with one byte of zero. Any of the three may be absent. ``RESET`` leaves the field alone once
 the last header's answer has come; ``READ``, ``WRITE`` and ``COMMIT`` do too.
+
+**Programs.** A bitstream's program is fixed, and so is that of most firmware: such a board answers ``PROGRAM`` and ``ADOPT``
+with ``UNKNOWN``. A board that takes programs at run time keeps the bytes of ``PROGRAM`` aside, an image of
+docs/firmware.md, while its program goes on undisturbed. ``ADOPT`` judges the image. One that is sound replaces the
+program, whose weights are then zero and uncommitted, and both streams are empty; any other is ``REFUSED``, and nothing
+has changed. Before its first program such a board names the program of sixteen zeros, has no weight memories, and answers
+``COMMIT`` with ``NO_MODEL``.
+
+**Bit rate.** A board begins at the bit rate its INFO block names. Where bit 1 of its flags is set, ``RATE`` asks for a
+faster one, in whole clock cycles a bit: from :data:`LEAST_CYCLES` to those of its first rate, else ``RANGE``. The answer still comes at the
+rate before; with the end of its last stop bit both directions change. A board at another rate than its first goes back to
+that by itself when a tenth of a second has passed, without a whole frame, since the change or since the first byte or
+error behind the last whole frame. A host that hears nothing goes back as well, and repeats there what it had asked:
+sequence number, streams and weights know nothing of it.
 """
 
 from __future__ import annotations
@@ -51,6 +65,12 @@ HASH_BYTES = 16
 NAME_BYTES = 16
 POSITION_MODULUS = 1 << 16
 FIELD_LOAD, FIELD_EMIT, FIELD_REPORT = 1, 2, 4
+LEAST_CYCLES = 4
+"""Fewest clock cycles of a bit."""
+RATE_TOLERANCE = 0.02
+"""Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
+RATE_HOLD_MS = 100
+"""How long a board waits for a whole frame at a rate it was asked for."""
 HEADER = struct.Struct("<BI")
 """Flags and time steps, in front of each sample of a program whose field stays on the board."""
 
@@ -67,6 +87,14 @@ class Kind(enum.IntEnum):
     COMMIT = 0x07
     PUSH = 0x08
     PULL = 0x09
+    PROGRAM = 0x0A
+    ADOPT = 0x0B
+    RATE = 0x0C
+    DESCRIBE = 0x0D
+
+
+LOADING = frozenset({Kind.PROGRAM, Kind.ADOPT})
+"""The commands that only a board knows whose program comes at run time."""
 
 
 class Status(enum.IntEnum):
@@ -79,6 +107,7 @@ class Status(enum.IntEnum):
     RANGE = 4
     NO_MODEL = 5
     POSITION = 6
+    REFUSED = 7
 
 
 STATUSES: dict[Status, str] = {
@@ -86,10 +115,39 @@ STATUSES: dict[Status, str] = {
     Status.SEQUENCE: "not the expected sequence number, nothing was done; the expected one follows (2 bytes)",
     Status.UNKNOWN: "no such command",
     Status.LENGTH: "too few or too many bytes for the command",
-    Status.RANGE: "no such weight memory, or a word beyond its end",
-    Status.NO_MODEL: "samples before a model was committed",
+    Status.RANGE: "no such weight memory, or a word beyond its end; no such bit rate; a part of an image beyond the room for it",
+    Status.NO_MODEL: "samples before a model was committed, or a commit before there is a program",
     Status.POSITION: "samples or answers from another position than the stream's; that one follows (2 bytes)",
+    Status.REFUSED: "the image is no program for this board, and the one before stays; why (1 byte, a refusal) and a number follow (4 bytes)",
 }
+
+
+class Refusal(enum.IntEnum):
+    """Why an image was refused, and what the number with it counts; the runtime's ``npde_error``."""
+
+    DAMAGED = -4
+    VERSION = -5
+    CUT = -6
+    SHAPE = -7
+    FORMAT = -8
+    STEP = -9
+    INDEX = -10
+    MEMORIES = -11
+    MEMORY = -12
+
+
+REFUSALS: dict[Refusal, str] = {
+    Refusal.DAMAGED: "its CRC is not that of its bytes; their number",
+    Refusal.VERSION: "it is no image, or one of another version; the version this board takes",
+    Refusal.CUT: "it ends within a step, or has bytes behind the last one; where",
+    Refusal.SHAPE: "a grid, a step's reach or a repeat that cannot be; the step",
+    Refusal.FORMAT: "a width, shift or bound outside what the runtime computes with; the step",
+    Refusal.STEP: "a kind of step that this board does not know; the step",
+    Refusal.INDEX: "a channel, value, coefficient or bias that there is not; the step",
+    Refusal.MEMORIES: "more weight memories, or longer ones, than the link can name; the step",
+    Refusal.MEMORY: "it needs more memory than the board has set aside; the bytes it needs",
+}
+"""What was wrong; behind the semicolon, what the number says."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +170,7 @@ COMMANDS: dict[Kind, Command] = {
     command.kind: command
     for command in (
         Command(Kind.SYNC, "<4s", "<4sB", "nonce → the nonce, protocol version; sets the expected sequence number"),
-        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed), its hash, the INFO block"),
+        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed; bit 1: RATE is taken), its hash, the INFO block"),
         Command(
             Kind.STATUS,
             "<",
@@ -138,10 +196,28 @@ COMMANDS: dict[Kind, Command] = {
         Command(Kind.COMMIT, "<16s", "<", "the hash of the model now in the weights; from here PUSH is taken"),
         Command(Kind.PUSH, "<H+", "<H", "position, sample bytes → the position reached"),
         Command(Kind.PULL, "<HH", "<H+", "position, most bytes → the position, the answer bytes ready from there"),
+        Command(
+            Kind.PROGRAM,
+            "<H+",
+            "<HI",
+            "first byte, bytes of an image to be kept aside (none: only asked) → bytes of an image there is room for, bytes of "
+            "memory for a program",
+        ),
+        Command(
+            Kind.ADOPT, "<H", "<",
+            "length of the image kept aside: it becomes the program, if it is sound; empties the pipeline and withdraws the "
+            "committed model",
+        ),
+        Command(Kind.RATE, "<H", "<", "clock cycles a bit, from the end of the answer on; UNKNOWN where the rate is fixed"),
+        Command(
+            Kind.DESCRIBE, "<HH", "<+",
+            "first byte, most bytes → that part of the model's hash and the INFO block, for a line on which IDENTIFY's "
+            "answer is too long",
+        ),
     )
 }
 
-FLAG_COMMITTED = 1
+FLAG_COMMITTED, FLAG_RATE = 1, 2
 
 INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("magic", "4s", "the four letters NPDE"),
@@ -150,7 +226,7 @@ INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("build", "8s", "identifies the bitstream: the first bytes of a hash over plan and gateware"),
     ("shape", "16s", "Program.shape_hash of the program the bitstream was built for"),
     ("clock", "I", "clock in hertz"),
-    ("baud", "I", "bit rate of the UART"),
+    ("baud", "I", "bit rate the UART begins at"),
     ("frame", "H", "longest frame in bytes, before stuffing"),
     ("ring", "H", "bytes of requests the board holds while one is carried out (2 a frame go to bookkeeping)"),
     ("answers", "H", "bytes of answers the board holds until they are pulled"),

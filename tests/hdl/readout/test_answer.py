@@ -80,7 +80,7 @@ async def prepares(bench, widths):
     for width in widths:
         wanted = -(-width // 8) if width > 8 else 0
         if taken[width] != wanted:
-            raise Mismatch(f"{width} bits: {wanted} bytes are taken before anyone asks for the value, not {taken[width]}")
+            raise Mismatch(f"{width} bits: {wanted} bytes are taken before anyone asks for it, not {taken[width]}")
 
 
 def test_a_value_is_made_ready_before_anyone_asks():
