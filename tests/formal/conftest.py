@@ -64,7 +64,7 @@ def pytest_runtest_logreport(report):
 def pytest_terminal_summary(terminalreporter, config):
     if not ROWS or not any("formal" in str(argument) for argument in config.args):
         return
-    table = [("proof", "for", "engine", "seconds", "proof", "twin"), *ROWS]
+    table = [("proof", "for", "engine", "CPU s", "proof", "twin"), *ROWS]
     widths = [max(len(str(row[at])) for row in table) for at in range(6)]
     for row in table:
         terminalreporter.write_line(

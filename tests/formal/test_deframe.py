@@ -116,7 +116,7 @@ def deframer(twin, ring=1024, longest=FRAME_BYTES, gap_least=16):
     # 3. Of a frame that is kept, byte number `which` lies where the reader will look for it, and the header before it.
     which, seen, expected = Signal(range(longest)), Signal(8), Signal(8)
     there = Signal()
-    m.d.comb += which.eq(AnyConst(len(which)))
+    m.d.comb += [which.eq(AnyConst(len(which))), Assume(which < longest)]
     with m.If(port.en & (place == HEADER + which)):
         m.d.sync += [seen.eq(port.data), there.eq(1)]
     with m.If(frame.grows & (frame.count == which)):
@@ -172,23 +172,27 @@ def deframer(twin, ring=1024, longest=FRAME_BYTES, gap_least=16):
     return m
 
 
-def small(twin):
-    """Frames of 6 to 8 bytes in a ring of 16, a byte every 5 cycles: what goes wrong does so before long."""
-    return deframer(twin, 16, 8, 5)
+def small(ring, longest):
+    """Frames of 6 bytes and more in a small ring, a byte every 5 cycles: what goes wrong does so before long."""
+    return lambda twin: deframer(twin, ring, longest, 5)
 
 
 def as_it_is(twin):
     """Of its real size; the twin is small, for a frame of 513 bytes lies too many cycles behind reset."""
-    return deframer(None) if twin is None else small(twin)
+    return deframer(None) if twin is None else small(16, 8)(twin)
 
 
+ENDLESS = Twin("with m.If(full | long):", "with m.If(full):", "a frame may grow beyond the longest")
+OVERRUN = Twin("with m.If(full | long):", "with m.If(long):", "what is unread is written over")
 PROOFS = [
-    Proof("deframer, ring of 1024, frames of 512", as_it_is,
-          Twin("with m.If(full | long):", "with m.If(full):", "a frame may grow beyond the longest"),
-          engine="induction", depth=20, twin_depth=70, slow=True, timeout=900),
-    Proof("deframer, ring of 16, frames of 8", small,
-          Twin("with m.If(full | long):", "with m.If(long):", "what is unread is written over"),
-          engine="induction", depth=10, twin_depth=110, slow=True, timeout=900),
+    Proof(
+        "deframer, ring of 1024, frames of 512", as_it_is, ENDLESS,
+        engine="induction", depth=20, twin_depth=60, slow=True, timeout=900,
+    ),
+    Proof(
+        "deframer, ring of 16, frames of 14", small(16, 14), OVERRUN,
+        engine="induction", depth=10, twin_depth=85, slow=True, timeout=900,
+    ),
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ PROOFS = [
         f"queue of {depth}",
         queue(depth),
         Twin("words.r_en.eq(self.o.ready)", "words.r_en.eq(1)", "a word is dropped while nobody takes it"),
+        slow=depth > 2,
     )
     for depth in (2, 3)
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``status`` is PASS, FAIL or UNKNOWN; ``failed`` names the assertions that did not hold, ``seconds`` the time."""
+    """``status`` is PASS, FAIL or UNKNOWN; ``failed`` names assertions that did not hold, ``seconds`` are the tools'."""
 
     status: str
     failed: tuple[str, ...]
@@ -79,7 +79,7 @@ def check(proof: Proof, twin: Twin | None = None) -> Verdict:
 
     Raises :class:`BuildError` with SymbiYosys' own words when it comes to no result, and when it is not installed.
     """
-    began = time.monotonic()
+    before = _spent()
     engine: Engine = proof.engine if twin is None or proof.engine == "stateless" else "bmc"
     depth = 1 if engine == "stateless" else proof.depth if twin is None else proof.twin_depth
     design = rtlil.convert(proof.top(twin), name=TOP, ports=[])
@@ -102,7 +102,13 @@ def check(proof: Proof, twin: Twin | None = None) -> Verdict:
     if status is None or status[1] not in ("PASS", "FAIL", "UNKNOWN", "TIMEOUT"):
         raise BuildError(f"SymbiYosys came to no result on {proof.name}: {said[-1500:]}")
     failed = tuple(sorted(set(re.findall(r"failed assertion \S+ at (\S+)", said))))
-    return Verdict(status[1], failed, time.monotonic() - began, said)
+    return Verdict(status[1], failed, _spent() - before, said)
+
+
+def _spent() -> float:
+    """Processor seconds of all programs this process has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _command() -> list[str]:

@@ -105,6 +105,8 @@ def campaign(plan: Campaign, tell: Callable[[str], None] = lambda _: None) -> Co
         alive = _alive(design, calls, mutants, recorder, tell)
         total, killed = total + len(mutants), killed + len(mutants) - len(alive)
         for mutant in alive:
+            tell(f"{plan.component}: not noticed: {mutant.fault}")
+        for mutant in alive:
             proved = equivalent(design, mutant)
             (same if proved else survivors).append(mutant.where)
             tell(f"{plan.component}: {'equivalent' if proved else 'survives'}: {mutant.where}")
@@ -163,7 +165,8 @@ def _run(folder: Path, work: Work) -> list[Fate]:
             with contextlib.suppress(SystemExit, RuntimeError):
                 get_runner("verilator").test(
                     test_module="npde_sim.mutants.inside", hdl_toplevel=TOP, hdl_toplevel_lang="verilog",
-                    build_dir=folder, test_dir=place, extra_env={WORK: str(path), "COCOTB_LOG_LEVEL": "WARNING"}, log_file=log,
+                    build_dir=folder, test_dir=place, log_file=log,
+                    extra_env={WORK: str(path), "COCOTB_LOG_LEVEL": "WARNING"},
                 )  # fmt: skip
             came = _read(path.with_suffix(".out"))
             fates += came

@@ -13,7 +13,7 @@ from npde_sim.mutants.netlist import PREPARE, Mutant, wrapper, yosys
 
 COUNTS_WHEN = {"payload": "valid", "beat": "valid", "byte": "valid", "sums": "done", "centre": "done"}
 """Outputs that mean something only while another one is high."""
-SECONDS = 60
+SECONDS = 240
 SCRIPT = (
     "read_rtlil top.il\n{prepare}copy top gold\n{fault}\nrename top gate\nsetattr -mod -unset top gold gate\n"
     "read_verilog wrapped.v\nproc\nflatten gold_masked gate_masked\n"
@@ -47,7 +47,7 @@ def equivalent(rtlil: str, mutant: Mutant) -> bool:
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "npde_sim.formal.abc", "-c", commands],
-                cwd=where, capture_output=True, text=True, check=False, timeout=3 * SECONDS,
+                cwd=where, capture_output=True, text=True, check=False, timeout=2 * SECONDS,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return False

@@ -111,8 +111,8 @@ def wrapper(text: str, core: str, name: str, counts_when: Mapping[str, str] | No
     header = re.search(rf"module {core}\((.*?)\);(.*?)endmodule", text, re.DOTALL)
     if header is None:
         raise BuildError(f"Yosys wrote no module {core}")
-    ports = [port.strip() for port in header[1].split(",")]
-    found = re.finditer(r"^  (input|output) (\[\d+:0\] )?(\S+);", header[2], re.MULTILINE)
+    ports = [port.strip().lstrip("\\") for port in header[1].split(",")]
+    found = re.finditer(r"^  (input|output) (\[\d+:0\] )?\\?(\S+?) ?;", header[2], re.MULTILINE)
     kinds = {match[3]: (match[1], match[2] or "") for match in found}
     missing = [port for port in ports if port not in kinds]
     if missing:
@@ -125,10 +125,11 @@ def wrapper(text: str, core: str, name: str, counts_when: Mapping[str, str] | No
         beside = f"{stem}__{mask}" if stem else mask
         if kinds[port][0] == "output" and beside in kinds:
             masks[port] = beside
-    declared = ", ".join(f"{kinds[port][0]} {kinds[port][1]}{port}" for port in ports)
+    # Escaped, for a port may be called as a keyword of SystemVerilog is.
+    declared = ", ".join(f"{kinds[port][0]} {kinds[port][1]}\\{port} " for port in ports)
     inside = "".join(
-        f"  wire {kinds[port][1]}{port}_raw;\n  assign {port} = {mask} ? {port}_raw : 0;\n"
+        f"  wire {kinds[port][1]}{port}_raw;\n  assign \\{port} = \\{mask} ? {port}_raw : 0;\n"
         for port, mask in masks.items()
     )
-    connected = ", ".join(f".{port}({port}_raw)" if port in masks else f".{port}({port})" for port in ports)
+    connected = ", ".join(f".\\{port} ({port}_raw)" if port in masks else f".\\{port} (\\{port} )" for port in ports)
     return f"module {name}({declared});\n{inside}  {core} the_{core}({connected});\nendmodule\n"
