@@ -107,7 +107,7 @@ def _unjoined(cell: Cell) -> Callable[[str], str]:
 
 def _block(number: int, cell: Cell) -> str:
     """A block whose single bits are collected into buses."""
-    parameters, reads = _parameters(cell), _unjoined(cell)
+    parameters, reads, numbers = _parameters(cell), _unjoined(cell), {}
     if cell.type == "DP16KD":
         moving = [port for port in STILL if cell.net(port) is not None or reads(port) != "1'b0"]
         if moving:
@@ -115,12 +115,12 @@ def _block(number: int, cell: Cell) -> str:
         widths = tuple(int(parameters.pop(f"DATA_WIDTH_{port}", "10010"), 2) for port in "AB")
         if 36 in widths and widths != (36, 36):
             raise BuildError(f"the netlist has a DP16KD of {widths[0]} and {widths[1]} bits; simulated are 36 and 36, or at most 18")
-        parameters |= {"DATA_WIDTH_A": str(widths[0]), "DATA_WIDTH_B": str(widths[1])}
+        numbers = {"DATA_WIDTH_A": str(widths[0]), "DATA_WIDTH_B": str(widths[1])}
         content = sum(
             (cell.number(f"INITVAL_{row:02X}") >> 20 * word & 0x3FFFF) << 18 * (16 * row + word) for row in range(64) for word in range(16)
         )
         if content:
-            parameters["CONTENT"] = f"18432'h{content:x}"
+            numbers["CONTENT"] = f"18432'h{content:x}"
     ports = []
     for bus, size in BUSES[cell.type].items():
         bits = [cell.net(f"{bus}{bit}") for bit in range(size)]
@@ -131,8 +131,9 @@ def _block(number: int, cell: Cell) -> str:
         net = cell.net(port)
         inverted = text_of(cell.parameters.get(f"{port}MUX", "")) == "INV"
         ports.append(f".{port}({reads(port) if net is None else '~' * inverted + signal(net)})")
-    given = ", ".join(f".{name}({value if name in ('DATA_WIDTH_A', 'DATA_WIDTH_B', 'CONTENT') else chr(34) + text_of(value) + chr(34)})"
-                      for name, value in parameters.items())  # fmt: skip
+    given = ", ".join(
+        f".{name}({value})" for name, value in {**{name: f'"{text_of(text)}"' for name, text in parameters.items()}, **numbers}.items()
+    )
     return f"{cell.type} #({given}) u{number} ({', '.join(ports)});"
 
 

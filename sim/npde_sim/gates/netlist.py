@@ -29,8 +29,8 @@ class Cell(msgspec.Struct):
         return bits[0] if isinstance(bits[0], int) else None
 
     def number(self, parameter: str) -> int:
-        """A parameter that is a number, 0 where it is not given."""
-        return int(self.parameters.get(parameter, "0"), 2)
+        """A parameter that is a number, 0 where it is not given, as are digits that may be either."""
+        return int(self.parameters.get(parameter, "0").replace("x", "0"), 2)
 
 
 class Port(msgspec.Struct):
