@@ -17,6 +17,7 @@ from amaranth_boards.resources import UARTResource
 from npde.errors import BuildError
 from npde_hdl import board as boards
 from npde_hdl.board import FAMILIES, Board
+from npde_hdl.build.floorplan import pin_cascade
 from npde_hdl.build.report import Report
 from npde_hdl.build.seeds import best_of
 from npde_hdl.build.tool import run_tool
@@ -68,6 +69,8 @@ def build(
 
     tell("synthesis")
     seconds["synthesis"] = run_tool(synthesis, where, "npde.rpt")
+    if board.family == "ecp5" and plan.evolved:
+        pin_cascade(where / f"{NAME}.json", board.budget.dsps)
     try:
         best = best_of(
             route, where, board, plan.clock, seeds=max(1, seeds), jobs=max(1, jobs), log="npde.tim", report=REPORT, tell=tell

@@ -1,12 +1,13 @@
 """Port names: a device path as it is, or a board that runs here behind a pseudo-terminal: ``virtual:BOARD[:MODEL]``, simulated
 from its design, ``gates:BOARD[:MODEL]`` from its placed and routed cells, ``bits:BOARD[:MODEL]`` from nothing but its
-bitstream, ``firmware:BOARD[:MODEL]``, a microcontroller's firmware."""
+bitstream, ``firmware:BOARD[:MODEL]``, a microcontroller's firmware; with ``none`` for MODEL that takes programs at run time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from npde.errors import LinkError
+from npde.program import Program
 
 VIRTUAL, GATES, BITS, FIRMWARE = "virtual", "gates", "bits", "firmware"
 REPLAY = "replay:"
@@ -40,25 +41,31 @@ def resolve(name: str) -> tuple[str, Callable[[], object]]:
     from npde.models import load_model
 
     board, _, source = rest.partition(":")
-    if kind in BUILT and rest.endswith(BUILT[kind]):
-        board, source = ("", rest) if not source else (board, source)
-        file, model = source, None
-    else:
-        board, file, model = board or FIRST_BOARD[kind], "", load_model(source or FIRST_MODEL)
-    if model is not None and kind == FIRMWARE:
+    if kind == FIRMWARE:
+        from npde.firmware.empty import NONE
         from npde.firmware.launch import RunningFirmware
 
-        firmware = RunningFirmware(model, board)
+        firmware = RunningFirmware(None if source == NONE else load_model(source or FIRST_MODEL), board or FIRST_BOARD[kind])
         return firmware.port, firmware.stop
     try:
-        if model is None or kind in BUILT:
+        if kind in BUILT:
             from npde_sim.routed import running_of
 
-            running = running_of(kind, board, file or model.program)  # type: ignore[union-attr]
+            running = running_of(kind, *_made_of(kind, rest))
         else:
             from npde_sim.virtual import VirtualBoard
 
-            running = VirtualBoard(model.program, board)
+            running = VirtualBoard(load_model(source or FIRST_MODEL).program, board or FIRST_BOARD[kind])
     except ModuleNotFoundError as error:
         raise LinkError(f"{name} needs the simulator, and {error.name} is missing; pip install 'npde[sim]'") from error
     return running.port, running.stop
+
+
+def _made_of(kind: str, rest: str) -> tuple[str, str | Program]:
+    """The board a built port names, none where a file stands alone, and that file or the program to build."""
+    from npde.models import load_model
+
+    board, _, source = rest.partition(":")
+    if rest.endswith(BUILT[kind]):
+        return (board, source) if source else ("", board)
+    return board or FIRST_BOARD[kind], load_model(source or FIRST_MODEL).program
