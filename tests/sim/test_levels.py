@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from npde.data import load_data
+from npde.link.board import BAUD
+from npde.models import load_model
 from npde_sim.bitstream.bitmap import parse, unpack
 from npde_sim.bitstream.board import top_of
 from npde_sim.bitstream.chipdb import LOGIC_TILE, load
 from npde_sim.bitstream.circuit import LogicCell, circuit_of
 from npde_sim.gates.board import sources_of
 from npde_sim.gates.netlist import read
+from npde_sim.verify import compare
 
 HIGH = (4_000, 36_000)
 """Of 40,000 half cycles: an output that rests would hide every fault."""
@@ -53,3 +59,12 @@ def test_netlist_and_bitstream_do_what_was_written_and_one_bit_flipped_does_not(
     assert HIGH[0] < high < HIGH[1]
     assert differing[:2] == [0, 0]
     assert differing[2] > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("port", ["gates:icebreaker", "bits:icebreaker", "gates:hx8k", "bits:hx8k"])
+def test_a_board_made_of_what_was_built_answers_as_golden_does(port):
+    """Block RAMs, multiplier blocks, single-port RAMs and the PLL's dividers among it; built first, if need be."""
+    outcome = compare(port, BAUD, load_model("digits"), load_data("digits").test_x[:20])
+    assert outcome.values == 200
+    assert outcome.mismatches == 0, outcome.first

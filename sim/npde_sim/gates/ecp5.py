@@ -13,7 +13,8 @@ KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "MODE": ("LOGIC", "CCU2", "DPRAM"), "CCU2_INJECT1": (), "WREMUX": (), "WCKMUX": (), "INITVAL": (), "IS_Z1": (),
     },
     "TRELLIS_FF": {
-        "GSR": ("DISABLED",), "CEMUX": (), "CLKMUX": (), "LSRMUX": (), "SRMODE": ("LSR_OVER_CE", "ASYNC"), "REGSET": (), "SD": (),
+        "GSR": ("DISABLED",), "CEMUX": (), "CLKMUX": (), "LSRMUX": (), "SRMODE": ("LSR_OVER_CE", "ASYNC"),
+        "REGSET": (), "SD": (),
     },
     "TRELLIS_RAMW": {},
     "MULT18X18D": {
@@ -71,7 +72,8 @@ def verilog_of(netlist: Netlist, board: Board) -> tuple[str, float]:
 def _ports(cell: Cell) -> tuple[str, ...] | None:
     return {
         "TRELLIS_COMB": (
-            "A", "B", "C", "D", "M", "FCI", "F1", "FXA", "FXB", "WD", "WAD0", "WAD1", "WAD2", "WAD3", "WRE", "WCK", "F", "FCO", "OFX",
+            "A", "B", "C", "D", "M", "FCI", "F1", "FXA", "FXB", "WD", "WAD0", "WAD1", "WAD2", "WAD3", "WRE", "WCK",
+            "F", "FCO", "OFX",
         ),
         "TRELLIS_FF": ("CLK", "LSR", "CE", "DI", "M", "Q"),
     }.get(cell.type)  # fmt: skip
@@ -90,7 +92,7 @@ def _parameters(cell: Cell) -> dict[str, str]:
 
 
 def _unjoined(cell: Cell) -> Callable[[str], str]:
-    """What an input reads that nothing is joined to: what its multiplexer says, else the default of nextpnr's bitstream writer."""
+    """What an input reads that nothing is joined to: its multiplexer's value, else the default of nextpnr's bitstream writer."""
 
     def reads(port: str) -> str:
         mux = text_of(cell.parameters.get(f"{port}MUX", ""))
@@ -107,20 +109,21 @@ def _unjoined(cell: Cell) -> Callable[[str], str]:
 
 def _block(number: int, cell: Cell) -> str:
     """A block whose single bits are collected into buses."""
-    parameters, reads = _parameters(cell), _unjoined(cell)
+    parameters, reads, numbers = _parameters(cell), _unjoined(cell), {}
     if cell.type == "DP16KD":
         moving = [port for port in STILL if cell.net(port) is not None or reads(port) != "1'b0"]
         if moving:
             raise BuildError(f"the netlist has a DP16KD whose {moving[0]} does not rest at 0, which is not simulated here")
         widths = tuple(int(parameters.pop(f"DATA_WIDTH_{port}", "10010"), 2) for port in "AB")
         if 36 in widths and widths != (36, 36):
-            raise BuildError(f"the netlist has a DP16KD of {widths[0]} and {widths[1]} bits; simulated are 36 and 36, or at most 18")
-        parameters |= {"DATA_WIDTH_A": str(widths[0]), "DATA_WIDTH_B": str(widths[1])}
+            had = f"{widths[0]} and {widths[1]} bits"
+            raise BuildError(f"the netlist has a DP16KD of {had}; simulated are 36 and 36, or at most 18")
+        numbers = {"DATA_WIDTH_A": str(widths[0]), "DATA_WIDTH_B": str(widths[1])}
         content = sum(
-            (cell.number(f"INITVAL_{row:02X}") >> 20 * word & 0x3FFFF) << 18 * (16 * row + word) for row in range(64) for word in range(16)
+            (cell.number(f"INITVAL_{place // 16:02X}") >> 20 * (place % 16) & 0x3FFFF) << 18 * place for place in range(1024)
         )
         if content:
-            parameters["CONTENT"] = f"18432'h{content:x}"
+            numbers["CONTENT"] = f"18432'h{content:x}"
     ports = []
     for bus, size in BUSES[cell.type].items():
         bits = [cell.net(f"{bus}{bit}") for bit in range(size)]
@@ -131,8 +134,8 @@ def _block(number: int, cell: Cell) -> str:
         net = cell.net(port)
         inverted = text_of(cell.parameters.get(f"{port}MUX", "")) == "INV"
         ports.append(f".{port}({reads(port) if net is None else '~' * inverted + signal(net)})")
-    given = ", ".join(f".{name}({value if name in ('DATA_WIDTH_A', 'DATA_WIDTH_B', 'CONTENT') else chr(34) + text_of(value) + chr(34)})"
-                      for name, value in parameters.items())  # fmt: skip
+    texts_of = {name: f'"{text_of(text)}"' for name, text in parameters.items()}
+    given = ", ".join(f".{name}({value})" for name, value in {**texts_of, **numbers}.items())
     return f"{cell.type} #({given}) u{number} ({', '.join(ports)});"
 
 

@@ -15,7 +15,7 @@ BINARY = re.compile(r"[01xz]+")
 
 
 class Cell(msgspec.Struct):
-    """``parameters``: digits are a binary number, text ends in a space where it could be taken for one (Yosys' ``write_json``)."""
+    """``parameters``: digits are a binary number; text that could be taken for one ends in a space (Yosys' ``write_json``)."""
 
     type: str
     parameters: dict[str, str] = {}
@@ -29,8 +29,8 @@ class Cell(msgspec.Struct):
         return bits[0] if isinstance(bits[0], int) else None
 
     def number(self, parameter: str) -> int:
-        """A parameter that is a number, 0 where it is not given."""
-        return int(self.parameters.get(parameter, "0"), 2)
+        """A parameter that is a number, 0 where it is not given, as are digits that may be either."""
+        return int(self.parameters.get(parameter, "0").replace("x", "0"), 2)
 
 
 class Port(msgspec.Struct):
@@ -82,8 +82,8 @@ def instance(
 ) -> str:  # fmt: skip
     """Verilog of one cell: nets are ``n7``, an input that nothing is joined to reads ``unjoined``.
 
-    ``kind``: the module, if not the cell's type. Ports ``A_0``, ``A_1``, … are bits of ``A`` where ``buses`` has it. ``parameters``
-    and ``ports``: those that the module has, if not all of the cell's.
+    ``kind``: the module, if not the cell's type. Ports ``A_0``, ``A_1``, … are bits of ``A`` where ``buses`` has it.
+    ``parameters`` and ``ports``: those that the module has, if not all of the cell's.
     """
     wide: dict[str, list[tuple[int, str]]] = {name: [] for name in buses}
     joined = []
@@ -122,7 +122,8 @@ def signal(bit: int | str) -> str:
 
 def wires(netlist: Netlist) -> list[str]:
     """Declarations of every net that a cell touches."""
-    nets = {bit for cell in netlist.cells.values() for bits in cell.connections.values() for bit in bits if isinstance(bit, int)}
+    joined = (bit for cell in netlist.cells.values() for bits in cell.connections.values() for bit in bits)
+    nets = {bit for bit in joined if isinstance(bit, int)}
     return [f"wire n{net};" for net in sorted(nets)]
 
 

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from npde.errors import BuildError
-from npde_sim.gates import GateBoard
+from npde_hdl import board as boards
+from npde_sim.gates import GateBoard, ecp5
 from npde_sim.gates.board import sources_of
-from npde_sim.gates.netlist import read
+from npde_sim.gates.netlist import Cell, Netlist, read
 
 
 def test_what_is_no_netlist(tmp_path, tiny):
@@ -50,3 +51,36 @@ def test_cells_and_pads_that_are_not_simulated(tiny, tmp_path):
 
     with pytest.raises(BuildError, match="pad of uart_0__rx__io is an input of kind 000000"):
         sources_of(read(changed(tiny, tmp_path, registered)), "hx8k")
+
+
+def memory(**parameters) -> Netlist:
+    """One block RAM of an ECP5 whose resets and selects rest at 0."""
+    still = {f"{port}MUX": "INV" for port in ecp5.STILL}
+    cell = Cell("DP16KD", {"DATA_WIDTH_A": "1001", "DATA_WIDTH_B": "1001", **still, **parameters}, {"NEXTPNR_BEL": "here"})
+    return Netlist({"memory": cell}, settings={"arch.name": "ecp5"})
+
+
+def test_a_block_ram_of_an_ecp5_with_its_content():
+    text, clock = ecp5.verilog_of(memory(INITVAL_01="1" + "0" * 20), boards.get("ulx3s-25f"))
+    assert clock == 25_000_000
+    assert f"18432'h{1 << 18 * 17:x}" in text
+    assert ".CEA(1'b1)" in text
+    assert ".WEA(1'b0)" in text
+
+
+@pytest.mark.parametrize(("parameters", "said"), [
+    ({"DATA_WIDTH_A": "100100"}, "DP16KD of 36 and 9 bits"),
+    ({"RSTAMUX": "RSTA"}, "DP16KD whose RSTA does not rest at 0"),
+    ({"REGMODE_B": "OUTREG"}, "DP16KD with REGMODE_B=OUTREG; simulated are NOREG"),
+    ({"WRITEMODE_A": "WRITETHROUGH"}, "simulated are NORMAL, READBEFOREWRITE"),
+])  # fmt: skip
+def test_a_block_ram_of_an_ecp5_in_a_mode_that_is_not_simulated(parameters, said):
+    with pytest.raises(BuildError, match=said):
+        ecp5.verilog_of(memory(**parameters), boards.get("ulx3s-25f"))
+
+
+def test_a_register_that_is_never_reset_has_no_reset_joined():
+    """nextpnr leaves the pin alone where the reset rests, whichever way it is read."""
+    for mux, rests in (("LSR", "1'b0"), ("INV", "1'b1")):
+        cell = Cell("TRELLIS_FF", {"LSRMUX": mux, "GSR": "DISABLED"}, {}, {"LSR": "input", "Q": "output"}, {"LSR": [], "Q": [4]})
+        assert f".LSR({rests})" in ecp5.verilog_of(Netlist({"register": cell}), boards.get("ulx3s-25f"))[0]
