@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full hil check firmware bench boards gallery clean needs
+.PHONY: run test verify-full formal mutants hil check firmware fuzz analyse bench boards equality gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -18,6 +18,14 @@ test: $(STAMP)
 verify-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
 
+# Every proof, and the broken twin it must refute: a table, in some minutes. The quickest belong to make test.
+formal: $(STAMP)
+	$(BIN)/python -m pytest tests/formal -n 0 -m "slow or not slow"
+
+# Faults in each component's netlist, and whether its tests notice: hours. COMPONENT="pool uart" for some, NPDE_MUTANTS=20 for fewer.
+mutants: $(STAMP)
+	$(BIN)/python benchmarks/mutants.py $(COMPONENT)
+
 # The suite that any board must pass: make hil PORT=/dev/ttyUSB1 MODEL=fashion; a virtual iCEBreaker by default.
 PORT ?= virtual:icebreaker
 MODEL ?= digits
@@ -28,6 +36,23 @@ hil: $(STAMP)
 firmware: $(STAMP)
 	$(BIN)/npde export c "$(MODEL)" -o build/firmware
 	$(MAKE) -C build/firmware all
+
+# The firmware's loader and protocol under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, each for TIME seconds; what
+# they found new stays in build/fuzz for the next time.
+TIME ?= 60
+fuzz: $(STAMP)
+	$(MAKE) -s -C firmware/fuzz needs
+	$(BIN)/npde export c mlp -o build/fuzz/model
+	$(BIN)/python firmware/fuzz/seeds.py build/fuzz
+	$(MAKE) -s -C firmware/fuzz TIME=$(TIME)
+
+# The runtime, the loader and the link before three static analysers, each of which ends with an error for anything it says.
+ANALYSED := $(wildcard firmware/src/*.c firmware/src/link/*.c)
+analyse:
+	@for tool in gcc clang cppcheck; do command -v $$tool >/dev/null || { echo "analyse needs $$tool; Debian has it in $$tool" >&2; exit 1; }; done
+	@for file in $(ANALYSED); do gcc -std=c11 -O2 -Wall -Wextra -Wconversion -Werror -fanalyzer -Ifirmware/include -c $$file -o /dev/null || exit 1; done
+	clang --analyze --analyzer-output text -Xclang -analyzer-werror -std=c11 -Ifirmware/include $(ANALYSED)
+	cppcheck --std=c11 --enable=warning,performance,portability,style --inline-suppr -q -Ifirmware/include --error-exitcode=1 firmware/src
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -43,6 +68,12 @@ bench: $(STAMP)
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
 	$(BIN)/python benchmarks/gray_scott.py
+
+# One program as golden, in jax, as design, as routed gates, as decompiled bits and in C, every integer compared; then random
+# programs. What is not built yet is placed and routed first, minutes each: make equality PROGRAMS=5
+PROGRAMS ?= 2
+equality: $(STAMP)
+	$(BIN)/python benchmarks/equality.py --programs $(PROGRAMS)
 
 # Every ready equation and shipped classifier on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the
 # simulators. FASHION=FOLDER as for bench.

@@ -20,7 +20,7 @@
  *     while (npde_work(&model)) { }                      // one row of one step at a time, between other duties
  *     npde_take(&model, &value);                         // and as they are ready
  *
- * and, with npde_link.h, a third: a host asks over a serial line.
+ * and a third, over a serial line: the link below.
  *
  * Rows. A step keeps the rows its window spans and gives a row as soon as it can: stencils (Dirichlet and Neumann),
  * pools, dense and recurrent steps hold rows, never frames. A whole frame is held by an evolution, by a periodic
@@ -43,6 +43,16 @@ typedef enum {
     NPDE_ERROR_RANGE = -1, /* an integer leaves the format it must have; nothing was done */
     NPDE_ERROR_BUSY = -2,  /* the step still has rows to give, or a frame half taken: work and take first, or reset */
     NPDE_ERROR_KIND = -3,  /* the model's field does not stay on the board: it is not a single evolution */
+    /* Why npde_load took no image; what the number beside it says is in docs/protocol.md, among the refusals. */
+    NPDE_ERROR_DAMAGED = -4,
+    NPDE_ERROR_VERSION = -5,
+    NPDE_ERROR_CUT = -6,
+    NPDE_ERROR_SHAPE = -7,
+    NPDE_ERROR_FORMAT = -8,
+    NPDE_ERROR_STEP = -9,
+    NPDE_ERROR_INDEX = -10,
+    NPDE_ERROR_MEMORIES = -11,
+    NPDE_ERROR_MEMORY = -12,
 } npde_error;
 
 /* height × width cells of `channels` values, each a two's-complement integer of `bits` bits in an int8_t, int16_t
@@ -58,6 +68,12 @@ typedef enum { NPDE_DIRICHLET, NPDE_NEUMANN, NPDE_PERIODIC } npde_boundary;
 typedef struct {
     int32_t dy, dx;
 } npde_tap;
+
+/* `taps` of a stencil one beside the other, from (dy, dx) on to the right. */
+typedef struct {
+    int32_t dy, dx;
+    uint32_t taps;
+} npde_run;
 
 /* A weight memory: `depth` words of `fields` integers of `bits` bits, as they travel over the link. In memory each is
  * sign-extended to an int8_t, int16_t or int32_t (`bytes`). `loaded` is the same place if it may be written, else NULL. */
@@ -98,8 +114,8 @@ typedef struct {
 /* An explicit time step on every cell; see npde.program.Stencil. */
 typedef struct {
     npde_kernel kernel;
-    const npde_tap *taps;
-    uint32_t tap_count;
+    const npde_run *runs;
+    uint32_t run_count;
     int32_t first_dy, last_dy; /* the rows it needs, from the cell's own, which counts only if a tap or skip reads it */
     uint16_t stride;
     uint16_t repeat; /* times it is applied to a frame that is held; 1 where rows pass */
@@ -114,10 +130,11 @@ typedef struct {
     bool maximum, wide;
 } npde_pool;
 
-/* All values of a grid, or all of a row and the state, into `kernel.outputs` values. `sums` has one for each. */
+/* All values of a grid, or all of a row and the state, into `kernel.outputs` values. `sums` has one for each, int32_t on the
+ * short way, else int64_t. */
 typedef struct {
     npde_kernel kernel;
-    int64_t *sums;
+    void *sums;
     void *state; /* recurrent: outputs values of the grid's format */
 } npde_dense;
 
@@ -215,12 +232,16 @@ typedef struct {
 
 /* Scratch that all stages share, each as long as the most demanding needs it. */
 typedef struct {
-    void *window;          /* values one output sees: int16_t, or int32_t for fields of more than 16 bits */
-    int64_t *start, *sums; /* one for each output of a stencil */
-    const void **tap_rows; /* the row of each tap, or of each distance of an evolution */
+    void *window;          /* values one output sees: int16_t, or int32_t for fields of more than 16 bits; of two cells on the short way */
+    void *cell;            /* those of one cell as they are, before they are arranged: the short way's alone */
+    int64_t *start, *sums; /* one for each output of a stencil; int32_t on the short way, sums for two cells */
+    const void **tap_rows; /* the row of each run, or of each distance of an evolution */
     int32_t *places;       /* the rows' numbers, -1 beyond a Dirichlet edge */
     int32_t *values;       /* an update's values */
 } npde_scratch;
+
+/* Where programs go that come at run time: room for one, and for the image of the next while it comes. */
+typedef struct npde_loadable npde_loadable;
 
 typedef struct {
     const char *name;
@@ -237,7 +258,23 @@ typedef struct {
     uint8_t content_hash[16]; /* of the model the tables were made from */
     uint8_t shape_hash[16];   /* of its program */
     uint8_t build[8];         /* of tables and runtime */
+    const npde_loadable *loadable; /* where its successor would go; NULL where the program is compiled in */
 } npde_model;
+
+struct npde_loadable {
+    npde_model *model; /* becomes the program that was loaded; without a stage before there is one */
+    void *arena;       /* all its tables, weights and buffers, aligned as a uint64_t is */
+    uint32_t arena_bytes;
+    uint8_t *image;
+    uint16_t image_bytes;
+    int32_t (*load)(const npde_loadable *place, const uint8_t *image, uint32_t length, uint32_t *where); /* npde_load */
+};
+
+/* Make the program of an image (docs/firmware.md, from npde.firmware.image) the model of `place`, its weights zero, nothing
+ * under way. 0; or why not, NPDE_ERROR_DAMAGED to NPDE_ERROR_MEMORY, the number beside it in `where`, and the model is what it
+ * was: every bound in the image is judged before anything is written. The image may lie in place->image or anywhere
+ * else, and is not needed afterwards. */
+int32_t npde_load(const npde_loadable *place, const uint8_t *image, uint32_t length, uint32_t *where);
 
 /* Values of one frame, and of one answer, label included. */
 uint32_t npde_frame_values(const npde_model *model);
@@ -324,7 +361,7 @@ typedef struct {
     uint8_t turn;         /* what a resident field is asked for: flags of its header, or 0xFF before there is one */
 } npde_link;
 
-/* The model's own weights stand committed at first. */
+/* The model's own weights stand committed at first, if there is a program. */
 void npde_link_begin(npde_link *link, const npde_model *model, const npde_board *board);
 
 /* A byte of the line; or that one was lost or garbled, which spoils the frame under way. A request that is whole is

@@ -18,6 +18,8 @@
 #define NPDE_FIELD_EMIT 2
 #define NPDE_FIELD_REPORT 4
 #define NPDE_HEADER_BYTES 5
+#define NPDE_MOST_REGIONS 42
+#define NPDE_MOST_WORD_BYTES 503
 
 /* Kinds of requests. */
 enum {
@@ -30,6 +32,8 @@ enum {
     NPDE_COMMIT = 7,
     NPDE_PUSH = 8,
     NPDE_PULL = 9,
+    NPDE_PROGRAM = 10,
+    NPDE_ADOPT = 11,
     NPDE_RATE = 12,
     NPDE_DESCRIBE = 13,
 };
@@ -43,21 +47,24 @@ enum {
     NPDE_STATUS_RANGE = 4,
     NPDE_STATUS_NO_MODEL = 5,
     NPDE_STATUS_POSITION = 6,
+    NPDE_STATUS_REFUSED = 7,
 };
 
-/* {kind, least bytes of a request's payload, whether more may follow} */
+/* {kind, least bytes of a request's payload, whether more may follow, whether programs must be loadable} */
 #define NPDE_COMMANDS { \
-    {NPDE_SYNC, 4, 0}, \
-    {NPDE_IDENTIFY, 0, 0}, \
-    {NPDE_STATUS, 0, 0}, \
-    {NPDE_RESET, 0, 0}, \
-    {NPDE_READ, 5, 0}, \
-    {NPDE_WRITE, 3, 1}, \
-    {NPDE_COMMIT, 16, 0}, \
-    {NPDE_PUSH, 2, 1}, \
-    {NPDE_PULL, 4, 0}, \
-    {NPDE_RATE, 2, 0}, \
-    {NPDE_DESCRIBE, 4, 0}, \
+    {NPDE_SYNC, 4, 0, 0}, \
+    {NPDE_IDENTIFY, 0, 0, 0}, \
+    {NPDE_STATUS, 0, 0, 0}, \
+    {NPDE_RESET, 0, 0, 0}, \
+    {NPDE_READ, 5, 0, 0}, \
+    {NPDE_WRITE, 3, 1, 0}, \
+    {NPDE_COMMIT, 16, 0, 0}, \
+    {NPDE_PUSH, 2, 1, 0}, \
+    {NPDE_PULL, 4, 0, 0}, \
+    {NPDE_PROGRAM, 2, 1, 1}, \
+    {NPDE_ADOPT, 2, 0, 1}, \
+    {NPDE_RATE, 2, 0, 0}, \
+    {NPDE_DESCRIBE, 4, 0, 0}, \
 }
 
 #endif

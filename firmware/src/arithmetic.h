@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* cppcheck-suppress shiftNegativeLHS ; that it is defined is what is asserted */
 _Static_assert((-3 >> 1) == -2, "the runtime needs an arithmetic right shift, which every compiler it is meant for has");
 
 /* acc / 2^shift, rounded half up. */
@@ -31,9 +32,10 @@ static inline int32_t npde_saturate(int64_t value, unsigned bits)
     return npde_clamp(value, -high - 1, high);
 }
 
-/* The low `bits` bits (1 to 32) as a two's-complement integer. */
+/* The low `bits` bits (up to 32) as a two's-complement integer. */
 static inline int32_t npde_sign_extend(uint32_t raw, unsigned bits)
 {
+    if (!bits) return 0;
     const uint32_t sign = UINT32_C(1) << (bits - 1);
     const uint32_t mask = sign | (sign - 1);
     const int64_t value = (int64_t)((raw & mask) ^ sign) - (int64_t)sign;

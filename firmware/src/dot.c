@@ -19,7 +19,7 @@
 
 #if defined(__ARM_FEATURE_SIMD32) && !defined(NPDE_PLAIN)
 
-/* Cortex-M4, M7, M33: two products an instruction, four weights a word. */
+/* Cortex-M4, M7, M33: two products an instruction. */
 #include <arm_acle.h>
 
 static uint32_t word_at(const void *bytes)
@@ -27,53 +27,6 @@ static uint32_t word_at(const void *bytes)
     uint32_t word; /* these cores load words from any address */
     memcpy(&word, bytes, sizeof word);
     return word;
-}
-
-/* Fields 0 and 2, and 1 and 3, of two words, beside weights 0 and 2, and 1 and 3. */
-static uint32_t even_of(uint32_t first, uint32_t second)
-{
-    uint32_t pair;
-    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(pair) : "r"(first), "r"(second));
-    return pair;
-}
-
-static uint32_t odd_of(uint32_t first, uint32_t second)
-{
-    uint32_t pair;
-    __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(pair) : "r"(first), "r"(second));
-    return pair;
-}
-
-static int32_t four(uint32_t weights, uint32_t even, uint32_t odd, int32_t sum)
-{
-    uint32_t low, high;
-    __asm__("sxtb16 %0, %1" : "=r"(low) : "r"(weights));
-    __asm__("sxtb16 %0, %1, ror #8" : "=r"(high) : "r"(weights));
-    return __smlad((int16x2_t)high, (int16x2_t)odd, __smlad((int16x2_t)low, (int16x2_t)even, sum));
-}
-
-/* Outputs two by two, so that a pair of fields is arranged once for both. */
-static void dot_8_16_narrow(const npde_kernel *kernel, uint32_t at, const void *window, uint32_t count, int64_t *sums)
-{
-    const int8_t *row = (const int8_t *)kernel->memory->words + kernel->kernel_at + at;
-    for (uint32_t o = 0; o < kernel->outputs; o += 2, row += 2 * kernel->pitch) {
-        const bool two = o + 1 < kernel->outputs;
-        const int8_t *mine = row, *other = two ? row + kernel->pitch : row; /* of an odd number the last is done twice, kept once */
-        const int16_t *values = window, *whole = values + (count & ~3u), *end = values + count;
-        int32_t sum = 0, other_sum = 0;
-        for (; values < whole; values += 4, mine += 4, other += 4) {
-            const uint32_t first = word_at(values), second = word_at(values + 2);
-            const uint32_t even = even_of(first, second), odd = odd_of(first, second);
-            sum = four(word_at(mine), even, odd, sum);
-            other_sum = four(word_at(other), even, odd, other_sum);
-        }
-        for (; values < end; values++) {
-            sum += *mine++ * *values;
-            other_sum += *other++ * *values;
-        }
-        sums[o] += sum;
-        if (two) sums[o + 1] += other_sum;
-    }
 }
 
 static void dot_16_16_narrow(const npde_kernel *kernel, uint32_t at, const void *window, uint32_t count, int64_t *sums)
@@ -91,7 +44,6 @@ static void dot_16_16_narrow(const npde_kernel *kernel, uint32_t at, const void 
 
 #else
 
-NPDE_DOT(dot_8_16_narrow, int8_t, int16_t, int32_t)
 NPDE_DOT(dot_16_16_narrow, int16_t, int16_t, int32_t)
 
 #endif
@@ -107,7 +59,7 @@ void npde_dot(const npde_kernel *kernel, uint32_t at, const void *window, unsign
 {
     typedef void dot_function(const npde_kernel *, uint32_t, const void *, uint32_t, int64_t *);
     static dot_function *const functions[8] = {
-        dot_8_16_narrow, dot_16_16_narrow, dot_8_32_narrow, dot_16_32_narrow,
+        NULL /* the short way */, dot_16_16_narrow, dot_8_32_narrow, dot_16_32_narrow,
         dot_8_16_wide,   dot_16_16_wide,   dot_8_32_wide,   dot_16_32_wide,
     };
     const unsigned which = (kernel->memory->bytes == 2 ? 1u : 0u) + (field_bytes == 4 ? 2u : 0u) + (kernel->wide ? 4u : 0u);

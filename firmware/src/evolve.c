@@ -22,6 +22,7 @@ static int64_t read_at(const reader *from, const npde_form *form, const npde_tap
     if (row < 0 || column < 0) return 0;
     if (form->channel < grid->channels)
         return npde_get(from->model->scratch.tap_rows[distance], grid->bytes, (size_t)column * grid->channels + form->channel);
+    if (!from->maps) return 0; /* never: where a form reads a map there is one */
     const size_t cell = ((size_t)from->plane * grid->height + (uint32_t)row) * grid->width + (uint32_t)column;
     return npde_get(from->maps->words, from->maps->bytes, cell * from->maps->fields + form->channel - grid->channels);
 }

@@ -22,7 +22,7 @@ uint32_t npde_read_words(const npde_memory *memory, uint32_t first, uint32_t cou
         uint32_t bits = 0;
         for (uint32_t field = 0; field < memory->fields; field++) {
             const uint32_t value = (uint32_t)npde_get(memory->words, memory->bytes, (size_t)(first + word) * memory->fields + field);
-            held |= (uint64_t)(value & (UINT32_MAX >> (32 - memory->bits))) << bits;
+            held |= (value & ((UINT64_C(1) << memory->bits) - 1)) << bits;
             for (bits += memory->bits; bits >= 8; bits -= 8, held >>= 8) *bytes++ = (uint8_t)held;
         }
         if (bits) *bytes++ = (uint8_t)held;

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "row.h"
 
 /* Rows below the one under way are still there; of those above, the nearest are in the ring. Only a periodic frame
@@ -17,7 +15,7 @@ void npde_replace_row(const npde_stage *stage, int32_t reach, bool periodic)
     const uint32_t row = stage->progress->row;
     const size_t size = npde_row_values(&stage->before) * stage->before.bytes;
     void *here = npde_slot(stage->rows, &stage->before, row);
-    if (stage->old_ring) memcpy(npde_slot(stage->old, &stage->before, row % stage->old_ring), here, size);
-    if (periodic && row < (uint32_t)reach) memcpy(npde_slot(stage->old, &stage->before, stage->old_ring + row), here, size);
-    memcpy(here, stage->line, size);
+    if (stage->old_ring) npde_copy(npde_slot(stage->old, &stage->before, row % stage->old_ring), here, size);
+    if (periodic && row < (uint32_t)reach) npde_copy(npde_slot(stage->old, &stage->before, stage->old_ring + row), here, size);
+    npde_copy(here, stage->line, size);
 }

@@ -2,11 +2,35 @@
 #ifndef NPDE_ROW_H
 #define NPDE_ROW_H
 
+#include <string.h>
+
 #include "npde.h"
 
 static inline size_t npde_row_values(const npde_grid *grid)
 {
     return (size_t)grid->width * grid->channels;
+}
+
+/* Bytes from one place to another, a word at a time where words may lie anywhere: the memcpy of a small C library goes byte by byte. */
+static inline void npde_copy(void *to, const void *from, size_t bytes)
+{
+#ifdef __ARM_FEATURE_UNALIGNED
+    uint8_t *into = to;
+    const uint8_t *out_of = from;
+    for (; bytes >= 4; bytes -= 4, into += 4, out_of += 4) {
+        uint32_t word;
+        memcpy(&word, out_of, sizeof word);
+        __asm__("" : "+r"(word)); /* or the compiler sees a memcpy in the loop, and calls it */
+        memcpy(into, &word, sizeof word);
+    }
+    for (; bytes; bytes--) {
+        uint32_t byte = *out_of++;
+        __asm__("" : "+r"(byte));
+        *into++ = (uint8_t)byte;
+    }
+#else
+    memcpy(to, from, bytes);
+#endif
 }
 
 /* Row `slot` of a buffer of rows of `grid`. */

@@ -33,7 +33,7 @@ bool npde_stage_ready(const npde_stage *stage)
         return progress->given < stage->after.height && progress->received > last_needed(stage, progress->given);
     case NPDE_STENCIL_IN_FRAME:
     case NPDE_EVOLVE: return frame_ready(stage);
-    default: return progress->row < progress->received;
+    default: return progress->received - progress->row >= stage->row_count;
     }
 }
 
@@ -128,8 +128,9 @@ uint32_t npde_stage_work(const npde_model *model, const npde_stage *stage, void 
         return cost;
     case NPDE_POOL: *gave = npde_pool_row(stage, progress->row, to); break;
     case NPDE_DENSE:
-        *gave = npde_dense_row(model, stage, progress->row, to);
-        cost = kernel_cost(&stage->as.dense->kernel, values);
+        *gave = npde_dense_rows(model, stage, progress->row, to);
+        cost = kernel_cost(&stage->as.dense->kernel, values * stage->row_count);
+        progress->row += stage->row_count - 1;
         break;
     case NPDE_RECURRENT:
         *gave = npde_recurrent_row(model, stage, progress->row, to);

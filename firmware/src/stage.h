@@ -17,7 +17,7 @@ void npde_stage_reset(const npde_stage *stage);
 void npde_stencil_row(const npde_model *model, const npde_stage *stage, uint32_t y, void *to);
 void npde_update_row(const npde_model *model, const npde_stage *stage, const npde_update *update, uint32_t time, uint32_t first_bias);
 bool npde_pool_row(const npde_stage *stage, uint32_t y, void *to);
-bool npde_dense_row(const npde_model *model, const npde_stage *stage, uint32_t y, void *to);
+bool npde_dense_rows(const npde_model *model, const npde_stage *stage, uint32_t y, void *to);
 bool npde_recurrent_row(const npde_model *model, const npde_stage *stage, uint32_t y, void *to);
 
 #endif

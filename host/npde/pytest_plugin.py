@@ -1,6 +1,6 @@
 """Fixtures for tests on a board: ``pytest --npde-board=virtual:icebreaker`` or ``--npde-board=/dev/ttyUSB1``.
 
-``board`` is an open :class:`npde.link.board.Board`, ``model`` the model its bitstream was built for, ``npde_port`` its device
+``board`` is an open :class:`npde.link.board.Board`, ``model`` the model its bitstream was built for or whose program it was given, ``npde_port`` its device
 path, ``npde_options`` the four options below by name. ``--npde-record FILE`` writes every exchange down, ``--npde-replay FILE``
 answers from such a file where there is no board: the same tests in the same order.
 """
@@ -65,8 +65,8 @@ def npde_pipe(npde_port):
 
 
 @pytest.fixture
-def board(npde_port, npde_options, npde_recorder, npde_pipe):
+def board(npde_port, model, npde_options, npde_recorder, npde_pipe):
     from npde.link.board import Board
 
-    with Board.open(npde_port, baud=npde_options["baud"], record=npde_recorder, pipe=npde_pipe) as opened:
+    with Board.open(npde_port, model.program, baud=npde_options["baud"], record=npde_recorder, pipe=npde_pipe) as opened:
         yield opened

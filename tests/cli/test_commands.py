@@ -17,7 +17,7 @@ from npde.model import Model
 from npde.models import load_model
 from npde.training.recipe import RECIPES
 
-COMMANDS = ["train", "quantise", "synergy", "plan", "verify", "build", "flash", "serve-virtual", "serve", "infer", "bench", "info", "doctor", "demo", "derive", "simulate", "gallery", "export", "version"]
+COMMANDS = ["train", "quantise", "synergy", "plan", "verify", "build", "flash", "load", "serve-virtual", "serve", "infer", "bench", "info", "doctor", "demo", "derive", "simulate", "gallery", "export", "version"]
 
 
 def test_every_command_is_listed_and_explains_itself():

@@ -27,6 +27,13 @@ def test_the_deepest_path_takes_less_than_a_kilobyte(built):
     assert 200 < stack_bound(built, built / "npde.elf") < 1024
 
 
+def test_judging_an_image_takes_less_than_two_kilobytes(built, tmp_path):
+    export(None, tmp_path)
+    subprocess.run(["make", "-s", "BOARD=mps2-an386"], cwd=tmp_path, check=True, capture_output=True)
+    loadable = tmp_path / "build" / "mps2-an386"
+    assert stack_bound(built, built / "npde.elf") < stack_bound(loadable, loadable / "npde.elf") < 2048
+
+
 def test_a_pointer_that_is_not_named_is_found(built):
     with pytest.raises(BuildError, match="called through pointers in"):
         stack_bound(built, built / "npde.elf", indirect={})

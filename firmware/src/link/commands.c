@@ -125,11 +125,42 @@ static uint8_t write_words(npde_link *link, const uint8_t *request, uint32_t len
     return first + done < memory->depth ? NPDE_STATUS_LENGTH : NPDE_STATUS_RANGE;
 }
 
-static void commit(npde_link *link, const uint8_t *hash)
+static uint8_t commit(npde_link *link, const uint8_t *hash)
 {
+    if (!link->model->stage_count) return NPDE_STATUS_NO_MODEL;
     npde_stream_empty(link);
     memcpy(link->hash, hash, NPDE_HASH_BYTES);
     link->committed = true;
+    return NPDE_STATUS_OK;
+}
+
+/* A part of an image, kept aside; the program goes on. */
+static uint8_t keep_image(npde_link *link, const uint8_t *request, uint32_t length)
+{
+    const npde_loadable *place = link->model->loadable;
+    const uint32_t first = u16(request);
+    length -= 2;
+    if (first > place->image_bytes || length > place->image_bytes - first) return NPDE_STATUS_RANGE;
+    memcpy(&place->image[first], &request[2], length);
+    say(link, place->image_bytes, 2);
+    say(link, place->arena_bytes, 4);
+    return NPDE_STATUS_OK;
+}
+
+static uint8_t adopt(npde_link *link, uint32_t length)
+{
+    const npde_loadable *place = link->model->loadable;
+    uint32_t where = 0;
+    if (length > place->image_bytes) return NPDE_STATUS_RANGE;
+    const int32_t outcome = place->load(place, place->image, length, &where);
+    if (outcome < 0) {
+        say(link, (uint32_t)outcome, 1);
+        say(link, where, 4);
+        return NPDE_STATUS_REFUSED;
+    }
+    npde_stream_empty(link);
+    link->committed = false;
+    return NPDE_STATUS_OK;
 }
 
 static uint8_t push(npde_link *link, const uint8_t *request, uint32_t length)
@@ -161,15 +192,15 @@ static uint8_t pull(npde_link *link, const uint8_t *request)
     return NPDE_STATUS_OK;
 }
 
-/* Whether a request has the bytes its command needs. */
-static bool fits(uint8_t kind, uint32_t length, bool *known)
+/* Whether a request has the bytes its command needs; known is a command that loads only where programs can be. */
+static bool fits(const npde_link *link, uint8_t kind, uint32_t length, bool *known)
 {
     static const struct {
-        uint8_t kind, least, more;
+        uint8_t kind, least, more, loads;
     } commands[] = NPDE_COMMANDS;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (commands[i].kind == kind) {
-            *known = true;
+            *known = !commands[i].loads || link->model->loadable;
             return commands[i].more ? length >= commands[i].least : length == commands[i].least;
         }
     *known = false;
@@ -190,12 +221,14 @@ static uint8_t carry_out(npde_link *link, uint8_t kind, const uint8_t *request, 
     case NPDE_DESCRIBE: describe(link, u16(request), u16(&request[2])); return NPDE_STATUS_OK;
     case NPDE_READ: return read_words(link, request);
     case NPDE_WRITE: return write_words(link, request, length);
-    case NPDE_COMMIT: commit(link, request); return NPDE_STATUS_OK;
+    case NPDE_COMMIT: return commit(link, request);
     case NPDE_PUSH: {
         const uint8_t outcome = push(link, request, length);
         if (outcome == NPDE_STATUS_OK) say(link, link->position_in, 2);
         return outcome;
     }
+    case NPDE_PROGRAM: return keep_image(link, request, length);
+    case NPDE_ADOPT: return adopt(link, u16(request));
     default: return pull(link, request);
     }
 }
@@ -203,7 +236,7 @@ static uint8_t carry_out(npde_link *link, uint8_t kind, const uint8_t *request, 
 static uint8_t judge(npde_link *link, uint8_t kind, uint8_t sequence, const uint8_t *request, uint32_t length)
 {
     bool known;
-    const bool right = fits(kind, length, &known);
+    const bool right = fits(link, kind, length, &known);
     if (kind != NPDE_SYNC && sequence != link->expected) return NPDE_STATUS_SEQUENCE;
     link->expected = (uint8_t)(sequence + 1);
     if (!known) return NPDE_STATUS_UNKNOWN;
@@ -228,7 +261,7 @@ void npde_link_begin(npde_link *link, const npde_model *model, const npde_board 
     memset(link, 0, sizeof *link);
     link->model = model;
     link->board = board;
-    link->committed = true;
+    link->committed = model->stage_count != 0;
     memcpy(link->hash, model->content_hash, NPDE_HASH_BYTES);
     npde_deframer_begin(&link->deframer);
     npde_stream_empty(link);

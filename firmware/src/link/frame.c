@@ -1,4 +1,4 @@
-#include "crc.h"
+#include "../crc.h"
 #include "frame.h"
 #include "npde_protocol.h"
 

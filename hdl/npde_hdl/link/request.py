@@ -6,9 +6,11 @@ from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from npde.link.protocol import COMMANDS, Kind
+from npde.link.protocol import COMMANDS, LOADING
 
-Which = data.StructLayout({Kind(command.kind).name: 1 for command in COMMANDS.values()})
+KNOWN = {kind: command for kind, command in COMMANDS.items() if kind not in LOADING}
+"""A bitstream's program is what it is: to the commands that bring another it answers as to any that it does not know."""
+Which = data.StructLayout({kind.name: 1 for kind in KNOWN})
 """One bit a command."""
 
 
@@ -34,9 +36,9 @@ class Request(wiring.Component):
         m = Module()
         m.d.sync += [self.which.eq(0), self.fits.eq(0)]
         with m.Switch(self.kind):
-            for command in COMMANDS.values():
+            for kind, command in KNOWN.items():
                 least = struct.calcsize(command.request.rstrip("+"))
                 fits = self.left >= least if command.request.endswith("+") else self.left == least
-                with m.Case(command.kind):
-                    m.d.sync += [self.which[Kind(command.kind).name].eq(1), self.fits.eq(fits)]
+                with m.Case(kind):
+                    m.d.sync += [self.which[kind.name].eq(1), self.fits.eq(fits)]
         return m

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from npde.cli.hardware import ModelSource
 from npde.cli.output import AsJson, show
 from npde.models import load_model
 
@@ -21,15 +20,15 @@ class Language(StrEnum):
 
 def export(
     language: Annotated[Language, typer.Argument(help="c: tables for the runtime, beside it and a Makefile for each board.")],
-    model: ModelSource,
+    model: Annotated[str, typer.Argument(help="A model file, a shipped model's name, or none: programs then come over the link (npde load).")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the sources.")] = Path("build/firmware"),
     json: AsJson = False,
 ) -> None:
     """Write a model and all it needs as C; `make -C FOLDER BOARD=posix` (or pico, mps2-an386 …) builds it."""
     from npde.firmware.boards import BOARDS
+    from npde.firmware.empty import NONE
     from npde.firmware.export import export as write
 
-    subject = load_model(model)
-    written = write(subject, output)
+    written = write(None if model == NONE else load_model(model), output)
     boards: object = list(BOARDS) if json else ", ".join(BOARDS)
     show(f"{model} in {language.value}", {"model": str(written[0]), "folder": str(output), "boards": boards}, as_json=json)

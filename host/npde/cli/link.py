@@ -1,4 +1,4 @@
-"""``npde infer``, ``info``, ``bench`` and ``serve-virtual``: what is said to a board."""
+"""``npde load``, ``infer``, ``info``, ``bench`` and ``serve-virtual``: what is said to a board."""
 
 from __future__ import annotations
 
@@ -46,13 +46,34 @@ Baud = Annotated[
 
 
 def open_board(port: str, baud: int, model: str) -> Board:
-    """The board on ``port``; one made for it is made for ``model``."""
-    return Board.open(of_model(port, model), baud=baud or None)
+    """The board on ``port``; one made for it is made for ``model``, and one that takes programs is given ``model``'s."""
+    return Board.open(of_model(port, model), load_model(model).program, baud=baud or None)
 
 
 def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
     found = load_data(data)
     return found.test_x[:count], found.test_y[:count]
+
+
+def load(
+    model: ModelSource,
+    port: Port,
+    baud: Baud = AUTO,  # type: ignore[assignment]
+    json: AsJson = False,
+) -> None:
+    """Give a board a model: its program, where the board takes programs at run time and has another, then its weights."""
+    subject = load_model(model)
+    with Board.open(of_model(port, model), baud=baud or None) as board:
+        program = "was there"
+        if board.info.shape != subject.program.shape_hash:
+            board.adopt(subject.program)
+            program = "loaded"
+        board.load(subject)
+        room = board.room
+    values: dict[str, object] = {"program": program, "weights": "loaded and read back", "hash": subject.content_hash.hex()}
+    if room is not None:
+        values["memory for programs"] = room.memory
+    show(f"{model} on {port}", values, as_json=json)
 
 
 def infer(
@@ -102,12 +123,13 @@ def info(
         show(model, _describe(load_model(model)), as_json=json)
     if port is not None:
         with Board.open(port, baud=baud or None) as board:
-            held, told, counters, now = board.held, board.info, board.status(), board.session.baud
+            held, told, counters, room, now = board.held, board.info, board.status(), board.room, board.session.baud
         values = {
             "board": told.board, "build": told.build.hex(), "program": told.shape.hex(), "clock": told.clock, "baud": told.baud,
             "baud now": now,
             "model": held.hex() if held else "none", "sample bytes": told.sample, "answer bytes": told.answer,
             "weight memories": len(told.regions), "frames dropped": counters.dropped,
+            "programs": f"loadable, {room.memory} bytes" if room else "built in",
         }  # fmt: skip
         show(port, values, as_json=json)
     if model is None and port is None:

@@ -13,7 +13,7 @@ from npde.cli.export import export
 from npde.cli.gallery import gallery
 from npde.cli.hardware import build, flash, plan, verify
 from npde.cli.learning import quantise, train
-from npde.cli.link import bench, doctor, infer, info, serve_virtual
+from npde.cli.link import bench, doctor, infer, info, load, serve_virtual
 from npde.cli.output import complaints
 from npde.cli.physics import derive, simulate
 from npde.cli.serve import serve
@@ -35,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    train, quantise, synergy, plan, verify, build, flash, serve_virtual, serve, infer, bench, info, doctor, demo, derive, simulate, gallery,
+    train, quantise, synergy, plan, verify, build, flash, load, serve_virtual, serve, infer, bench, info, doctor, demo, derive, simulate, gallery,
     export,
 ):  # fmt: skip
     app.command()(command)

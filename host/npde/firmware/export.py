@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from npde.errors import FileError
+from npde.firmware.empty import empty_header, empty_source
 from npde.firmware.tables import model_header, model_source
 from npde.model import Model
 from npde.wholefile import whole
@@ -20,13 +21,22 @@ def runtime() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "firmware"
 
 
-def export(model: Model, folder: Path) -> list[Path]:
+def sources(model: Model | None) -> dict[str, str]:
+    """``model.c`` and ``model.h``; without a model, room for a program that comes at run time."""
+    if model is None:
+        return {"model.c": empty_source(), "model.h": empty_header()}
+    return {"model.c": model_source(model), "model.h": model_header(model)}
+
+
+def export(model: Model | None, folder: Path) -> list[Path]:
     """Write ``model`` and everything it needs into ``folder``; what was written, folders as one.
+
+    Without a model the firmware has none, and takes programs over the link.
 
     Raises :class:`npde.errors.FitError` for a program that the link cannot describe, :class:`FileError` where the folder
     cannot be written.
     """
-    source, header = model_source(model), model_header(model)
+    texts = sources(model)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
@@ -37,7 +47,7 @@ def export(model: Model, folder: Path) -> list[Path]:
                 shutil.copyfile(origin, folder / part)
     except OSError as error:
         raise FileError(f"{folder} cannot be written: {error.strerror or error}") from error
-    for name, text in (("model.c", source), ("model.h", header)):
+    for name, text in texts.items():
         with whole(folder / name) as file:
             file.write(text.encode())
     return [folder / name for name in ("model.c", "model.h", *PARTS)]

@@ -12,27 +12,28 @@ from pathlib import Path
 
 from npde.errors import BuildError, LinkError
 from npde.firmware import boards
-from npde.firmware.export import export, runtime
-from npde.firmware.tables import model_source
+from npde.firmware.export import export, runtime, sources
 from npde.model import Model
 
 REDIRECTED = re.compile(r"char device redirected to (\S+)")
 
 
 class RunningFirmware:
-    """A board that runs; ``port`` is its device path. Use it in a ``with`` statement, or call :meth:`stop`.
+    """A board that runs; ``port`` is its device path. Without a ``model`` it takes programs; ``more`` flags to compile with.
+
+    Use it in a ``with`` statement, or call :meth:`stop`.
 
     Raises :class:`BuildError` where a compiler or an emulator is missing, or the firmware does not build or start;
     :class:`LinkError` for a board that nothing here runs.
     """
 
-    def __init__(self, model: Model, board: str = "posix"):
+    def __init__(self, model: Model | None, board: str = "posix", *, more: str = ""):
         self.board = boards.get(board)
         if not self.board.runs_here:
             raise LinkError(f"nothing here runs {board}; flash it, and give the port it is on")
         if self.board.emulator and not shutil.which(self.board.emulator[0]):
             raise BuildError(f"{board} needs {self.board.emulator[0]}; Debian has it in {self.board.emulator_package}")
-        command = [str(build(model, board))]
+        command = [str(build(model, board, more=more))]
         if self.board.emulator:
             command = [*self.board.emulator, "-display", "none", "-monitor", "none", "-serial", "pty", "-kernel", *command]
         self.process = subprocess.Popen(
@@ -59,15 +60,15 @@ class RunningFirmware:
         self.stop()
 
 
-def build(model: Model, board: str, *, more: str = "") -> Path:
-    """The firmware of ``board`` with ``model`` in it, from the cache if it was built before; ``more`` flags to compile with.
+def build(model: Model | None, board: str, *, more: str = "") -> Path:
+    """The firmware of ``board`` with ``model`` in it (or none: programs come over the link), from the cache if it was built before; ``more`` flags to compile with.
 
     Raises :class:`BuildError`.
     """
     target = boards.get(board)
     if not shutil.which(target.compiler):
         raise BuildError(f"{board} needs {target.compiler}; Debian has it in {target.compiler_package}")
-    digest = hashlib.sha256((board + more + model_source(model)).encode())
+    digest = hashlib.sha256((board + more + "".join(sources(model).values())).encode())
     for path in sorted(path for path in runtime().rglob("*") if path.is_file()):
         digest.update(path.read_bytes())
     binary = _cache() / f"{digest.hexdigest()[:24]}{target.suffix}"

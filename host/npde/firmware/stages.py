@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from npde.program import Dense, Evolve, Form, Grid, Pool, Program, Recurrent, Stencil
 from npde.program.program import Step
+from npde.program.step import Tap
+
+DENSE_VALUES = 128
+"""Values that a dense step takes at once, if they are whole rows."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,22 @@ def wraps(stencil: Stencil) -> bool:
     return stencil.boundary == "periodic" and rows_spanned(stencil) != (0, 0)
 
 
+def runs_of(taps: Iterable[Tap]) -> list[tuple[int, int, int]]:
+    """``(dy, dx, taps)``: the taps in their order, those that lie one beside the other together."""
+    runs: list[tuple[int, int, int]] = []
+    for dy, dx in taps:
+        if runs and runs[-1][0] == dy and runs[-1][1] + runs[-1][2] == dx:
+            runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
+        else:
+            runs.append((dy, dx, 1))
+    return runs
+
+
+def is_short(stencil: Stencil, cell: Grid) -> bool:
+    """Whether the runtime takes its short way: weights of at most 8 bits, fields of at most 16, accumulators of 32."""
+    return stencil.weight.width <= 8 and cell.q.width <= 16 and stencil.accumulator_width(cell) <= 32
+
+
 def stages(program: Program) -> list[Stage]:
     """The stages in their order."""
     return [stage for index, step in enumerate(program.steps) for stage in _of(index, step, *program.grids()[index : index + 2])]
@@ -56,7 +76,9 @@ def _of(index: int, step: Step, before: Grid, after: Grid) -> Iterator[Stage]:
             reach = max(rows_reached(update.forms) for update in step.body)
             first = max((rows_reached(u.forms) for u in step.body if u.boundary == "periodic"), default=0)
             yield Stage(index, step, before, after, before.height, True, reach, first)
-        case Pool() | Dense() | Recurrent():
+        case Dense():
+            yield Stage(index, step, before, after, _rows_at_once(before))
+        case Pool() | Recurrent():
             yield Stage(index, step, before, after, 1)
 
 
@@ -70,6 +92,12 @@ def _stencil(index: int, step: Stencil, before: Grid, after: Grid) -> Iterator[S
     else:
         for _ in range(step.repeat):
             yield Stage(index, step, before, after, window)
+
+
+def _rows_at_once(grid: Grid) -> int:
+    """The most rows that divide the frame and have at most :data:`DENSE_VALUES` values; one, if none do."""
+    most = DENSE_VALUES // (grid.width * grid.channels)
+    return next((rows for rows in range(most, 1, -1) if grid.height % rows == 0), 1)
 
 
 def rows_reached(forms: Iterable[Form]) -> int:

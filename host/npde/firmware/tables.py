@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from npde.firmware.csource import BOUNDARIES, CSource, fields, integer_type, octets, truth
 from npde.firmware.evolve_tables import evolve_table, scratch_values
 from npde.firmware.regions import Memory, build_id, element_bytes, memories
-from npde.firmware.stages import Stage, rows_reached, rows_spanned, stages
+from npde.firmware.stages import Stage, is_short, rows_reached, rows_spanned, runs_of, stages
 from npde.fixed import Q
 from npde.link.packing import Packing
 from npde.model import Model
@@ -84,9 +84,10 @@ def _step(source: CSource, program: Program, stage: Stage, held: list[Memory]) -
     match stage.step:
         case Stencil() as stencil:
             first, last = rows_spanned(stencil)
-            taps = source.structures("npde_tap", f"taps_{index}", [{"dy": dy, "dx": dx} for dy, dx in stencil.taps])
+            runs = [{"dy": dy, "dx": dx, "taps": taps} for dy, dx, taps in runs_of(stencil.taps)]
             source.structure("npde_stencil", name, {
-                "kernel": _kernel(source, index, stencil, before, held), "taps": taps, "tap_count": len(stencil.taps),
+                "kernel": _kernel(source, index, stencil, before, held), "runs": source.structures("npde_run", f"runs_{index}", runs),
+                "run_count": len(runs),
                 "first_dy": first, "last_dy": last, "stride": stencil.stride, "repeat": stencil.repeat if stage.in_frame else 1,
                 "boundary": BOUNDARIES[stencil.boundary],
             })  # fmt: skip
@@ -105,7 +106,7 @@ def _step(source: CSource, program: Program, stage: Stage, held: list[Memory]) -
             state = integer_type(element_bytes(before.q.width))
             source.structure("npde_dense", name, {
                 "kernel": _kernel(source, index, step.as_stencil(), cell, held),
-                "sums": source.buffer("int64_t", f"sums_{index}", step.out_channels),
+                "sums": source.buffer("int32_t" if is_short(step.as_stencil(), cell) else "int64_t", f"sums_{index}", step.out_channels),
                 "state": source.buffer(state, f"state_{index}", step.out_channels * recurrent),
             })  # fmt: skip
         case Evolve() as evolve:
@@ -202,15 +203,17 @@ def _model(source: CSource, model: Model, chain: list[Stage], held: list[Memory]
 def _scratch(source: CSource, chain: list[Stage]) -> str:
     """Room that stages share: as much as the one that needs most."""
     window = {2: 1, 4: 1}
-    outputs = rows = places = values = 0
+    outputs = rows = places = values = gathered = 0
     for stage in chain:
         size = max(2, element_bytes(stage.before.q.width))
         match stage.step:
             case Stencil() as step:
-                window[size] = max(window[size], len(step.taps) * stage.before.channels)
-                outputs, rows = max(outputs, step.out_channels), max(rows, len(step.taps))
+                inputs = len(step.taps) * stage.before.channels
+                window[size] = max(window[size], (2 if is_short(step, stage.before) else 1) * inputs)
+                gathered = max(gathered, inputs * element_bytes(stage.before.q.width))
+                outputs, rows = max(outputs, step.out_channels), max(rows, len(runs_of(step.taps)))
             case Dense():
-                window[size] = max(window[size], stage.row_values)
+                window[size] = max(window[size], stage.row_values * stage.rows)
             case Recurrent() as step:
                 window[size] = max(window[size], stage.row_values, step.out_channels)
             case Evolve() as evolve:
@@ -221,6 +224,7 @@ def _scratch(source: CSource, chain: list[Stage]) -> str:
     source.line(f"static union {{\n    int16_t narrow[{window[2]}];\n    int32_t wide[{window[4]}];\n}} window;")
     return fields({
         "window": "&window",
+        "cell": source.buffer("uint32_t", "cell", -(-gathered // 4)),
         "start": source.buffer("int64_t", "start", outputs),
         "sums": source.buffer("int64_t", "sums", outputs),
         "tap_rows": source.buffer("const void *", "tap_rows", rows),

@@ -18,6 +18,7 @@ from npde.link.field import header, steps_in_turn, wire_of
 from npde.link.layout import Layout, layouts
 from npde.link.pipe import Pipe
 from npde.link.port import REPLAY, resolve
+from npde.link.program_room import Room, room, send
 from npde.link.protocol import (
     COMMANDS,
     FIELD_EMIT,
@@ -76,11 +77,7 @@ class Board:
 
     def __init__(self, session: Session, *, release: Callable[[], object] = lambda: None, stall: float = STALL):
         self.session, self._release, self.stall = session, release, stall
-        flags, described = self._identity()
-        try:
-            self.info = Info.unpack(described[HASH_BYTES:])
-        except ValueError as error:
-            raise LinkError(f"the board on {session.port} describes itself wrongly: {error}") from error
+        flags, self.info = self._identify()
         session.ring = self.info.ring
         self.takes_rate = bool(flags & FLAG_RATE)
         """Whether it can be asked for another bit rate."""
@@ -88,10 +85,20 @@ class Board:
         self.resident = False
         """Whether the loaded program's field stays on the board."""
 
+    def _identify(self) -> tuple[int, Info]:
+        flags, described = self._identity()
+        try:
+            return flags, Info.unpack(described[HASH_BYTES:])
+        except ValueError as error:
+            raise LinkError(f"the board on {self.session.port} describes itself wrongly: {error}") from error
+
     @classmethod
-    def open(cls, port: str, *, baud: int | None = None, record: Recorder | None = None, pipe: Pipe | None = None) -> Board:
+    def open(
+        cls, port: str, program: Program | None = None, *, baud: int | None = None, record: Recorder | None = None, pipe: Pipe | None = None,
+    ) -> Board:
         """The board on a device path, ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`) or ``replay:FILE``.
 
+        A board that takes programs at run time is given ``program``, if it has another; see :meth:`adopt`.
         ``baud``: the bit rate, and no other; without it :data:`BAUD` at first, then the fastest that board, port and line
         bear (:mod:`npde.link.rate`). ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
         Raises :class:`LinkError` when none answers there.
@@ -106,6 +113,8 @@ class Board:
             board = cls(session, release=release)
             if baud is None and board.takes_rate and not isinstance(pipe, Replay):
                 quicken(session, board.info)
+            if program is not None and program.shape_hash != board.info.shape and board.room is not None:
+                board.adopt(program)
             undo.pop_all()
         return board
 
@@ -145,12 +154,39 @@ class Board:
         """Forget every sample and answer under way; the weights stay."""
         self.session.ask(Kind.RESET)
 
+    @property
+    def room(self) -> Room | None:
+        """What the board has for programs that come at run time; None where its program is built in."""
+        return room(self.session)
+
+    def adopt(self, program: Program) -> None:
+        """Replace the board's program; its weights are then zero, and :meth:`load` brings them.
+
+        Raises :class:`LinkError` where the program is built in, or the board refuses this one and keeps its own;
+        :class:`npde.errors.FitError` for a program that no board could be sent.
+        """
+        from npde.firmware.image import image
+
+        has = self.room
+        if has is None:
+            raise LinkError(
+                f"the board on {self.session.port} has program {self.info.shape.hex()} built in and takes no other at run time; "
+                f"{program.name!r} needs a bitstream or firmware of its own (npde build, npde export c)"
+            )
+        send(self.session, image(program), has)
+        self.model, self.resident = None, False
+        _, self.info = self._identify()
+        if self.info.shape != program.shape_hash:
+            raise LinkError(f"the board on {self.session.port} took program {program.name!r} and names {self.info.shape.hex()}")
+
     def load(self, model: Model) -> None:
         """Write the model's weights, read every word back, and commit its hash.
 
         Raises :class:`LinkError` when the bitstream was built for another program, or a word differs.
         """
         program = model.program
+        if self.info.shape == bytes(HASH_BYTES):
+            raise LinkError(f"the board on {self.session.port} has no program yet; npde load gives it one")
         if program.shape_hash != self.info.shape:
             raise LinkError(
                 f"model {program.name!r} does not fit the bitstream on {self.session.port}, which was built for program "

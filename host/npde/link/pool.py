@@ -69,7 +69,7 @@ class Pool:
     @classmethod
     def open(cls, ports: Sequence[str], model: Model, *, baud: int | None = None, reconnect: float = 10.0) -> Pool:
         """A pool of the boards on these ports, named as for :meth:`Board.open`."""
-        return cls([lambda port=port: Board.open(port, baud=baud) for port in ports], model, reconnect=reconnect)  # type: ignore[misc]
+        return cls([lambda port=port: Board.open(port, model.program, baud=baud) for port in ports], model, reconnect=reconnect)  # type: ignore[misc]
 
     def submit(self, sample: ArrayLike) -> Future[Answer]:
         """The future answer, a batch of one, to a raw sample (height, width[, channels])."""

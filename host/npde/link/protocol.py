@@ -29,6 +29,13 @@ board's; then the time steps run; then :data:`FIELD_EMIT` answers with the field
 :data:`FIELD_REPORT` with one byte of zero. Any of the three may be absent. ``RESET`` leaves the field alone once
 the last header's answer has come; ``READ``, ``WRITE`` and ``COMMIT`` do too.
 
+**Programs.** A bitstream's program is fixed, and so is that of most firmware: such a board answers ``PROGRAM`` and ``ADOPT``
+with ``UNKNOWN``. A board that takes programs at run time keeps the bytes of ``PROGRAM`` aside, an image of
+docs/firmware.md, while its program goes on undisturbed. ``ADOPT`` judges the image. One that is sound replaces the
+program, whose weights are then zero and uncommitted, and both streams are empty; any other is ``REFUSED``, and nothing
+has changed. Before its first program such a board names the program of sixteen zeros, has no weight memories, and answers
+``COMMIT`` with ``NO_MODEL``.
+
 **Bit rate.** A board begins at the bit rate its INFO block names. Where bit 1 of its flags is set, ``RATE`` asks for a
 faster one, in whole clock cycles a bit: from :data:`LEAST_CYCLES` to those of its first rate, else ``RANGE``. The answer still comes at the
 rate before; with the end of its last stop bit both directions change. A board at another rate than its first goes back to
@@ -85,8 +92,14 @@ class Kind(enum.IntEnum):
     COMMIT = 0x07
     PUSH = 0x08
     PULL = 0x09
+    PROGRAM = 0x0A
+    ADOPT = 0x0B
     RATE = 0x0C
     DESCRIBE = 0x0D
+
+
+LOADING = frozenset({Kind.PROGRAM, Kind.ADOPT})
+"""The commands that only a board knows whose program comes at run time."""
 
 
 class Status(enum.IntEnum):
@@ -99,6 +112,7 @@ class Status(enum.IntEnum):
     RANGE = 4
     NO_MODEL = 5
     POSITION = 6
+    REFUSED = 7
 
 
 STATUSES: dict[Status, str] = {
@@ -106,10 +120,39 @@ STATUSES: dict[Status, str] = {
     Status.SEQUENCE: "not the expected sequence number, nothing was done; the expected one follows (2 bytes)",
     Status.UNKNOWN: "no such command",
     Status.LENGTH: "too few or too many bytes for the command",
-    Status.RANGE: "no such weight memory, or a word beyond its end; no such bit rate",
-    Status.NO_MODEL: "samples before a model was committed",
+    Status.RANGE: "no such weight memory, or a word beyond its end; no such bit rate; a part of an image beyond the room for it",
+    Status.NO_MODEL: "samples before a model was committed, or a commit before there is a program",
     Status.POSITION: "samples or answers from another position than the stream's; that one follows (2 bytes)",
+    Status.REFUSED: "the image is no program for this board, and the one before stays; why (1 byte, a refusal) and a number follow (4 bytes)",
 }
+
+
+class Refusal(enum.IntEnum):
+    """Why an image was refused, and what the number with it counts; the runtime's ``npde_error``."""
+
+    DAMAGED = -4
+    VERSION = -5
+    CUT = -6
+    SHAPE = -7
+    FORMAT = -8
+    STEP = -9
+    INDEX = -10
+    MEMORIES = -11
+    MEMORY = -12
+
+
+REFUSALS: dict[Refusal, str] = {
+    Refusal.DAMAGED: "its CRC is not that of its bytes; their number",
+    Refusal.VERSION: "it is no image, or one of another version; the version this board takes",
+    Refusal.CUT: "it ends within a step, or has bytes behind the last one; where",
+    Refusal.SHAPE: "a grid, a step's reach or a repeat that cannot be; the step",
+    Refusal.FORMAT: "a width, shift or bound outside what the runtime computes with; the step",
+    Refusal.STEP: "a kind of step that this board does not know; the step",
+    Refusal.INDEX: "a channel, value, coefficient or bias that there is not; the step",
+    Refusal.MEMORIES: "more weight memories, or longer ones, than the link can name; the step",
+    Refusal.MEMORY: "it needs more memory than the board has set aside; the bytes it needs",
+}
+"""What was wrong; behind the semicolon, what the number says."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +201,18 @@ COMMANDS: dict[Kind, Command] = {
         Command(Kind.COMMIT, "<16s", "<", "the hash of the model now in the weights; from here PUSH is taken"),
         Command(Kind.PUSH, "<H+", "<H", "position, sample bytes → the position reached"),
         Command(Kind.PULL, "<HH", "<H+", "position, most bytes → the position, the answer bytes ready from there"),
+        Command(
+            Kind.PROGRAM,
+            "<H+",
+            "<HI",
+            "first byte, bytes of an image to be kept aside (none: only asked) → bytes of an image there is room for, bytes of "
+            "memory for a program",
+        ),
+        Command(
+            Kind.ADOPT, "<H", "<",
+            "length of the image kept aside: it becomes the program, if it is sound; empties the pipeline and withdraws the "
+            "committed model",
+        ),
         Command(Kind.RATE, "<H", "<", "clock cycles a bit, from the end of the answer on; UNKNOWN where the rate is fixed"),
         Command(
             Kind.DESCRIBE, "<HH", "<+",

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 
 from npde.link import protocol
-from npde.link.protocol import COMMANDS, Kind, Status
+from npde.link.protocol import COMMANDS, INFO, LOADING, REGION, Kind, Status
 
 
 def header() -> str:
@@ -26,6 +26,8 @@ def header() -> str:
         "FIELD_EMIT": protocol.FIELD_EMIT,
         "FIELD_REPORT": protocol.FIELD_REPORT,
         "HEADER_BYTES": protocol.HEADER.size,
+        "MOST_REGIONS": (protocol.FRAME_BYTES - protocol.OVERHEAD_BYTES - 2 - protocol.HASH_BYTES - INFO.size) // REGION.size,
+        "MOST_WORD_BYTES": protocol.FRAME_BYTES - protocol.OVERHEAD_BYTES - struct.calcsize(COMMANDS[Kind.WRITE].request.rstrip("+")),
     }
     return "\n".join((
         "/* The constants of docs/protocol.md, made from the tables in host/npde/link/protocol.py by",
@@ -42,9 +44,9 @@ def header() -> str:
         "/* How a request ended. */",
         *_enumeration((f"NPDE_STATUS_{status.name}", status.value) for status in Status),
         "",
-        "/* {kind, least bytes of a request's payload, whether more may follow} */",
+        "/* {kind, least bytes of a request's payload, whether more may follow, whether programs must be loadable} */",
         "#define NPDE_COMMANDS { \\",
-        *(f"    {{NPDE_{command.kind.name}, {_least(command.request)}, {int(command.request.endswith('+'))}}}, \\" for command in COMMANDS.values()),
+        *(f"    {{NPDE_{command.kind.name}, {_least(command.request)}, {int(command.request.endswith('+'))}, {int(command.kind in LOADING)}}}, \\" for command in COMMANDS.values()),
         "}",
         "",
         "#endif",

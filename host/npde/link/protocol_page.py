@@ -14,6 +14,7 @@ from npde.link.protocol import (
     INFO,
     INFO_FIELDS,
     OVERHEAD_BYTES,
+    REFUSALS,
     REGION,
     REGION_FIELDS,
     REPLY,
@@ -32,6 +33,7 @@ def page() -> str:
         for command in COMMANDS.values()
     )
     statuses = ((str(int(status)), f"`{status.name}`", meaning) for status, meaning in STATUSES.items())
+    refusals = ((f"−{-refusal}", f"`{refusal.name}`", meaning) for refusal, meaning in REFUSALS.items())
     return "\n\n".join((
         f"# Board protocol, version {VERSION}",
         "Made from the tables in `host/npde/link/protocol.py` by `python -m npde.link.protocol_page`; do not edit it here.",
@@ -53,6 +55,8 @@ def page() -> str:
         _table(("command", "kind", "request", "reply", "meaning"), commands),
         "## Statuses",
         _table(("status", "name", "meaning"), statuses),
+        "Why an image was refused:",
+        _table(("refusal", "name", "meaning; what the number says"), refusals),
         f"## INFO block, {INFO.size} bytes and {REGION.size} for each weight memory",
         _table(("field", "type", "meaning"), _fields(INFO_FIELDS)),
         "Each weight memory:",

@@ -114,7 +114,7 @@ class NPDEClassifier(ClassifierMixin, BaseEstimator):
                 saved = Path(folder) / "fitted.npde"
                 self.model_.save(saved)
                 port = f"{port}:{saved}" if ":" in port else f"{port}::{saved}"
-            with Board.open(port, baud=baud) as board:
+            with Board.open(port, self.model_.program, baud=baud) as board:
                 board.load(self.model_)
                 yield OnBoard(self, board)
 
