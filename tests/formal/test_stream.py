@@ -193,7 +193,7 @@ SIGN_LOST = Twin("Signal(8 * count)", "Signal(signed(8 * count))", "Yosys' wredu
 DROPS = Twin("gather.o.ready.eq(self.values.ready)", "gather.o.ready.eq(1)", "a value leaves while nobody takes it")
 RUNS_ON = Twin("Mux(first, value, grown)", "grown", "a tile begins with the last one's sum")
 LEAST = Twin("Mux(value > before, value, before)", "Mux(value < before, value, before)", "the least value wins")
-LATE = Twin("self.divisor // 2 - 1", "self.divisor - 1", "bits are sampled at their edge")
+LATE = Twin("(self.bit >> 1) - 1", "self.bit - 1", "bits are sampled at their edge")
 PROOFS = [
     Proof("rigid pipeline of 3 between streams", streamed(2, 3, False), MOVES_ON),
     Proof("rigid pipeline of 3, whole frames of 4", streamed(4, 3, True), SWALLOWS, slow=True),
