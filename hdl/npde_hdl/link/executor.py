@@ -53,7 +53,7 @@ class Executor(wiring.Component):
         Clock cycles per bit that were asked for, when ``change`` is high: in the cycle that ends the answer.
     """
 
-    def __init__(self, info: Info, config_width: int, slowest: int):
+    def __init__(self, info: Info, config_width: int, slowest: int = LEAST_CYCLES):
         if config_width % 8:
             raise ValueError(f"a configuration bus has whole bytes, not {config_width} bits")
         self.info, self.config_width, self.slowest = info, config_width, slowest

@@ -42,6 +42,11 @@ rate before; with the end of its last stop bit both directions change. A board a
 that by itself when a tenth of a second has passed, without a whole frame, since the change or since the first byte or
 error behind the last whole frame. A host that hears nothing goes back as well, and repeats there what it had asked:
 sequence number, streams and weights know nothing of it.
+
+**Bad lines.** Where each bit is flipped with probability p, N bytes arrive whole with probability (1 − p)^(8N). Every command can
+therefore be asked for in short frames: ``PUSH`` and ``WRITE`` with fewer bytes or words, ``PULL``, ``READ`` and ``DESCRIBE`` (the parts
+of what ``IDENTIFY`` says) for fewer. What cannot be cut is one word of a weight memory. A request under a number that the board cannot
+expect is a probe: it is not acted on, and its answer tells which requests arrived.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ from npde.link.window import MOST, Request, SequenceLostError, Window
 PATIENCE = 1.0
 FIRST = 4.0
 SILENCE, PERSISTENCE = 12.0, 300.0
-"""In units of patience: until when a port must be heard at first, how long a board once heard may be silent, and how long
-it may speak without answering a request."""
+"""In units of patience, or of the answers' own time where that is longer: until when a port must be heard at first, how long
+a board once heard may be silent, and how long it may speak without answering a request."""
 HAIL, HAIL_GROWTH = 1 / 40, 1.03
 """In units of patience: how often SYNC is sent, for on a bad line one in ten comes back; ever less often to a board once heard."""
 FALL_BACK, FALL_BACK_MISSES, WAY_BACK = 2.0, 3, 3.0
@@ -249,7 +249,7 @@ class Session:
                 progress = now
                 continue
             silent = now - self._voice
-            lost = silent > SILENCE * self._grace * self.patience or (hailing and now - began > FIRST * (self.patience + travelling))
+            lost = silent > SILENCE * self._grace * self.timer.pace or (hailing and now - began > FIRST * (self.patience + travelling))
             if self.baud != self.first_baud and (lost or (missed >= FALL_BACK_MISSES and silent > FALL_BACK * self.patience)):
                 self.fall_back()
                 self._voice, missed, self._grace = now, 0, WAY_BACK
@@ -257,7 +257,7 @@ class Session:
                 raise LinkError(
                     f"nothing answers on {self.port} at {self.baud} baud; is the board configured, and is that its bit rate?"
                 )
-            if now - progress > PERSISTENCE * self.patience:
+            if now - progress > PERSISTENCE * self.timer.pace:
                 raise NotWholeError(
                     f"the line to the board on {self.port} is too bad: it is heard, but a {oldest.kind.name} of {len(oldest.wire)} "
                     f"bytes or its answer did not arrive whole in {now - progress:.0f} seconds"
@@ -309,6 +309,8 @@ class Session:
             for request in answered:
                 if request.copies == 1:
                     self._harmed //= 2
+                # Where frames come harmed the newest copy is taken to be the one that was answered: there are few others to measure.
+                if request.copies == 1 or self._harmed:
                     self.timer.measured(self.now() - request.sent)
             if again:
                 self._again(again)

@@ -28,8 +28,8 @@ MOST_PULLS, SLACK = 3, 0.7
 class Transfer:
     """One run of ``count`` samples, ``wire`` all their bytes, for as many answers of ``size`` bytes.
 
-    ``kept``: bytes of answers the board holds until they are pulled. ``stall``: seconds without a byte of answer after which
-    the board is given up. Iterate over :meth:`answers`.
+    ``kept``: bytes of answers the board holds until they are pulled. ``stall``: seconds without a byte of
+    answer, or a byte of samples taken, after which the board is given up. Iterate over :meth:`answers`.
     """
 
     def __init__(self, session: Session, wire: bytes, count: int, size: int, *, kept: int, stall: float):
@@ -39,7 +39,7 @@ class Transfer:
         self.most_unpulled = max(kept // size, 2)
         # A PULL repeats what those before it have not delivered yet: several only where the answers' way has room for that.
         self.most_pulls = min(MOST_PULLS, max(1, int(SLACK * self.sample / size)))
-        self.sent = self.got = self.freed = 0
+        self.sent = self.reached = self.got = self.freed = 0
         self.since_pull = 0
         self.pushes: deque[tuple[int, int, int]] = deque()
         """Of each PUSH under way its first byte, the one behind its last, and the ``turn`` it belongs to."""
@@ -63,7 +63,9 @@ class Transfer:
             self._ask()
             request = self.session.collect()
             if request.kind == Kind.PUSH:
+                reached = self.reached
                 self._pushed(request)
+                last = self.session.now() if self.reached > reached else last
                 continue
             piece = self._pulled(request)
             if self.got > wanted:
@@ -152,6 +154,7 @@ class Transfer:
         reached = self.top - (self.top - int.from_bytes(request.reply[:POSITION_BYTES], "little")) % POSITION_MODULUS
         if reached < max(0, self.top - self.session.ring - PAYLOAD):
             raise LinkError(f"the board on {port} refused samples: it says it took {reached} bytes of {self.top}")
+        self.reached = max(self.reached, reached)
         if reached < end and turn == self.turn:
             # A PUSH that a bad line cut short and the board took whole says nothing of the board's room.
             whole = reached >= at + len(request.payload) - POSITION_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 IMPATIENCE = 1 / 50
 """The least wait on a line that harms frames, in units of patience."""
-BACK_OFF = 1.05
+BACK_OFF, FORGETTING = 1.05, 0.9
 
 
 class Timer:
@@ -24,8 +24,16 @@ class Timer:
 
     def wait(self, travelling: float) -> float:
         """Seconds to wait; ``travelling`` is how many of them the bytes spend on the wire anyhow."""
-        expected = 0.0 if self._mean is None else self._mean + 4 * self._spread
-        return max(min(self.patience, self._growth * self._least), self._factor * expected) + travelling
+        return max(min(self.patience, self._growth * self._least), self._factor * self._expected) + travelling
+
+    @property
+    def pace(self) -> float:
+        """Seconds within which a board that lives has answered by all that was seen: the patience at the least."""
+        return max(self.patience, self._expected)
+
+    @property
+    def _expected(self) -> float:
+        return 0.0 if self._mean is None else self._mean + 4 * self._spread
 
     def measured(self, seconds: float) -> None:
         """An answer came after so long, to a request sent once."""
@@ -50,6 +58,9 @@ class Timer:
     def harmed(self) -> None:
         """Something came that was no whole frame."""
         self._least = max(IMPATIENCE * self.patience, self._least / 2)
+        # What was measured while the line was sound, of many frames under way, would else be believed for long.
+        if self._mean is not None:
+            self._mean, self._spread = FORGETTING * self._mean, FORGETTING * self._spread
 
     def hasty(self) -> None:
         """A repeat was for nothing: what it repeated had arrived."""

@@ -1,4 +1,4 @@
-"""This suite recorded on a board, and passed once more by the recording alone."""
+"""The HIL suite recorded on a board, and passed once more by the recording alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SUITE = Path(__file__).parent / "test_board.py"
+SUITE = Path(__file__).parents[1] / "hil" / "test_board.py"
 BOARDS = [pytest.param("virtual:icebreaker", marks=pytest.mark.slow), "firmware:posix"]
 
 
