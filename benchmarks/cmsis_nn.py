@@ -238,7 +238,8 @@ def measure(layer: Layer, cmsis: Path, objects: list[str], place: Path) -> str:
     )
     theirs, answer = run(elf)
     # CMSIS-NN rounds halves away from zero, and its multiplier is a little less than one.
-    assert len(answer) == len(wanted) and np.abs(answer - wanted).max() <= 1 and np.mean(answer != wanted) < 0.02, f"{layer.name}: CMSIS-NN computes something else"
+    near = len(answer) == len(wanted) and np.abs(answer - wanted).max() <= 1 and np.mean(answer != wanted) < 0.02
+    assert near, f"{layer.name}: CMSIS-NN computes something else"
     macs, output = model.program.macs, model.program.output.size
     shape = f"{layer.height}×{layer.width}×{layer.channels} → {layer.outputs}" + (f", stride {layer.stride}" if layer.stride > 1 else "")
     return (

@@ -104,7 +104,8 @@ def main() -> None:
         more = ["-I", str(place / "exported"), "-I", str(place / "exported/include"), "-DNPDE_CONSTANT_WEIGHTS"]
         ours = program(place / "ours", header("int8_t", fields[:SAMPLES].reshape(SAMPLES, -1)), NPDE, runtime, more, place / "exported")
         wanted = golden.run(model, fields).label
-        assert wanted is not None and np.array_equal(ours[3], wanted[:SAMPLES])
+        assert wanted is not None
+        assert np.array_equal(ours[3], wanted[:SAMPLES])
 
         emlearn.convert(net, method="inline").save(file=str(place / "mlp.h"), name="mlp")
         more = ["-I", str(place), "-I", str(Path(emlearn.__file__).parent), "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-lm"]

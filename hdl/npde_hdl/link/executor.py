@@ -12,7 +12,7 @@ from npde.link.protocol import (
     FRAME_BYTES,
     HASH_BYTES,
     LEAST_CYCLES,
-    OVERHEAD_BYTES,
+    PAYLOAD,
     REPLY,
     VERSION,
     Info,
@@ -80,11 +80,9 @@ class Executor(wiring.Component):
         left = Signal(range(FRAME_BYTES + 1))  # bytes of the request still unread; later, of the answer still free
         region, address, count = Signal(8), Signal(16), Signal(16)
         m.submodules.request = request = Request()
-        which, in_turn = request.which, Signal()
-        m.d.comb += [request.kind.eq(kind), request.left.eq(left)]
-        m.d.sync += in_turn.eq(which.SYNC | (sequence == expected))
-        committed, fresh = Signal(), Signal()
-        m.d.sync += fresh.eq(1)
+        which, in_turn, committed, fresh = request.which, Signal(), Signal(), Signal()
+        m.d.comb += [request.kind.eq(kind), request.left.eq(left), self.cycles.eq(address)]
+        m.d.sync += [in_turn.eq(which.SYNC | (sequence == expected)), fresh.eq(1)]
         # What is asked of these counters comes from registers, a cycle late: after a move nobody asks in the next cycle.
         none_left, none_asked = Signal(), Signal()
         m.d.sync += [none_left.eq(left == 0), none_asked.eq(count == 0)]
@@ -112,7 +110,6 @@ class Executor(wiring.Component):
         ]
         past, rated = Signal(), Signal()  # a cycle behind the address
         m.d.sync += [past.eq(address >= len(identity)), rated.eq((address >= LEAST_CYCLES) & (address <= self.slowest))]
-        m.d.comb += self.cycles.eq(address)
 
         # One weight word, shifted through byte by byte: always as often as the bus has bytes.
         word, shifts = Signal(self.config_width), Signal(range(self.config_width // 8 + 1))
@@ -210,7 +207,7 @@ class Executor(wiring.Component):
                     consume()
                     m.d.sync += [count.eq(Cat(count[8:], self.data)), beat.eq(beat + 1)]
                     with m.If(beat[0]):
-                        m.d.sync += [beat.eq(0), left.eq(FRAME_BYTES - OVERHEAD_BYTES - 3)]
+                        m.d.sync += [beat.eq(0), left.eq(PAYLOAD - 3)]
                         m.next = "HOLD"
             # No answer comes in from here on, so that what lies ahead is known exactly.
             with m.State("HOLD"):

@@ -26,10 +26,9 @@ from npde.link.protocol import (
     FIELD_REPORT,
     FLAG_COMMITTED,
     FLAG_RATE,
-    FRAME_BYTES,
     HASH_BYTES,
     INFO,
-    OVERHEAD_BYTES,
+    PAYLOAD,
     REGION,
     Info,
     Kind,
@@ -47,7 +46,6 @@ from npde.model import Model
 from npde.program import Evolve, Program
 
 BAUD = 3_000_000
-PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 STALL = 120.0
 """Seconds without one answer more until a board is given up: minutes of a simulated one's work on a large frame."""
 

@@ -66,6 +66,8 @@ FRAME_BYTES = 512
 """The longest frame before stuffing: kind, sequence, payload and CRC together."""
 CRC_BYTES = 4
 OVERHEAD_BYTES = 2 + CRC_BYTES
+PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
+"""Bytes of the longest payload."""
 HASH_BYTES = 16
 NAME_BYTES = 16
 POSITION_MODULUS = 1 << 16

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 
 from npde.errors import LinkError
-from npde.link.protocol import FRAME_BYTES, LEAST_CYCLES, OVERHEAD_BYTES, RATE_TOLERANCE, Info, Kind, Status
+from npde.link.protocol import LEAST_CYCLES, PAYLOAD, RATE_TOLERANCE, Info, Kind, Status
 from npde.link.session import Session
 
 RATES = (12_000_000, 8_000_000, 6_000_000, 5_000_000, 4_000_000, 3_000_000, 2_000_000, 1_000_000, 921_600, 460_800, 230_400)
@@ -70,7 +70,7 @@ def _proven(session: Session) -> bool:
             for _ in range(ROUNDS):
                 session.ask(Kind.IDENTIFY, most_tries=2)
                 # Too long for a RESET: it is judged by its bytes, refused and not carried out.
-                status, _ = session.request(Kind.RESET, os.urandom(FRAME_BYTES - OVERHEAD_BYTES), most_tries=2)
+                status, _ = session.request(Kind.RESET, os.urandom(PAYLOAD), most_tries=2)
                 if status != Status.LENGTH:
                     return False
     except LinkError:

@@ -15,8 +15,8 @@ from npde.link.pipe import Pipe, SerialPipe
 from npde.link.protocol import (
     COMMANDS,
     DELIMITER,
-    FRAME_BYTES,
     OVERHEAD_BYTES,
+    PAYLOAD,
     RATE_TOLERANCE,
     REPLY,
     VERSION,
@@ -89,7 +89,7 @@ class Session:
         self._harmed = 0
         """Harmed frames of late; half of them are forgotten with each answer that came at once."""
         self._astray = False
-        self._frame = FRAME_BYTES - OVERHEAD_BYTES
+        self._frame = PAYLOAD
         self._whole = 0
         try:
             self.synchronise()
@@ -357,6 +357,6 @@ class Session:
     def _arrived(self) -> None:
         """Frames grow again, slowly, after many whole ones."""
         self._whole += 1
-        if self._whole >= 16 and self._frame < FRAME_BYTES - OVERHEAD_BYTES:
+        if self._whole >= 16 and self._frame < PAYLOAD:
             self._whole = 0
-            self._frame = min(FRAME_BYTES - OVERHEAD_BYTES, self._frame + self._frame // 2)
+            self._frame = min(PAYLOAD, self._frame + self._frame // 2)

@@ -12,11 +12,10 @@ from collections import deque
 from collections.abc import Iterator
 
 from npde.errors import LinkError
-from npde.link.protocol import FRAME_BYTES, OVERHEAD_BYTES, POSITION_MODULUS, Kind, Status
+from npde.link.protocol import OVERHEAD_BYTES, PAYLOAD, POSITION_MODULUS, Kind, Status
 from npde.link.session import BOOKKEEPING_BYTES, Session
 from npde.link.window import Request
 
-PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 POSITION_BYTES = 2
 PULL = struct.Struct("<HH")
 MOST_PULLED = PAYLOAD - 3
