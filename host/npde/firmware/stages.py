@@ -9,7 +9,6 @@ from npde.program import Dense, Evolve, Form, Grid, Pool, Program, Recurrent, St
 from npde.program.program import Step
 from npde.program.step import Tap
 
-
 DENSE_VALUES = 128
 """Values that a dense step takes at once, if they are whole rows."""
 
