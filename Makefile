@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test verify-full hil check firmware fuzz analyse bench boards gallery clean needs
+.PHONY: run test verify-full formal mutants hil check firmware fuzz analyse bench boards equality gallery clean needs
 
 run: $(STAMP)
 	$(BIN)/npde demo
@@ -12,9 +12,19 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
 
-# Everything, and hundreds of programs that hypothesis draws: the better part of an hour on two cores.
+# Everything: hundreds of programs that hypothesis draws, a million frames on harmed lines, ten thousand of them through the
+# whole SoC, a million strings for the parser, a hundred thousand frames for the gateware. Hours on two cores; what was
+# counted is printed.
 verify-full: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow"
+
+# Every proof, and the broken twin it must refute: a table, in some minutes. The quickest belong to make test.
+formal: $(STAMP)
+	$(BIN)/python -m pytest tests/formal -n 0 -m "slow or not slow"
+
+# Faults in each component's netlist, and whether its tests notice: hours. COMPONENT="pool uart" for some, NPDE_MUTANTS=20 for fewer.
+mutants: $(STAMP)
+	$(BIN)/python benchmarks/mutants.py $(COMPONENT)
 
 # The suite that any board must pass: make hil PORT=/dev/ttyUSB1 MODEL=fashion; a virtual iCEBreaker by default.
 PORT ?= virtual:icebreaker
@@ -58,6 +68,12 @@ bench: $(STAMP)
 boards: $(STAMP)
 	$(BIN)/python benchmarks/boards.py
 	$(BIN)/python benchmarks/gray_scott.py
+
+# One program as golden, in jax, as design, as routed gates, as decompiled bits and in C, every integer compared; then random
+# programs. What is not built yet is placed and routed first, minutes each: make equality PROGRAMS=5
+PROGRAMS ?= 2
+equality: $(STAMP)
+	$(BIN)/python benchmarks/equality.py --programs $(PROGRAMS)
 
 # Every ready equation and shipped classifier on a virtual ULX3S, as build/gallery/index.html: minutes the first time, for the
 # simulators. FASHION=FOLDER as for bench.

@@ -8,6 +8,7 @@ label out, counted as in ``benchmarks/firmware.py``.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
 from pathlib import Path
@@ -117,7 +118,9 @@ def main() -> None:
         assert wanted is not None
         assert np.array_equal(ours[3], wanted[:SAMPLES])
 
-        emlearn.convert(net, method="inline").save(file=str(place / "mlp.h"), name="mlp")
+        with contextlib.chdir(place):  # it leaves a folder of its own where it is called
+            converted = emlearn.convert(net, method="inline")
+        converted.save(file=str(place / "mlp.h"), name="mlp")
         more = [
             "-I",
             str(place),

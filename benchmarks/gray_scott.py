@@ -26,7 +26,7 @@ from npde_hdl.build.report import Report
 from npde_hdl.evolve.arithmetic import multipliers_of
 from npde_hdl.plan import Plan, plan_for
 
-BOARDS = {"ulx3s-25f": 80_000_000, "ulx3s-85f": 60_000_000}
+BOARDS = {"ulx3s-25f": 80_000_000, "ulx3s-85f": 70_000_000}
 """The clock planned: that of the larger device is what its copies, farther apart, were estimated at after placing."""
 DU, DV, FEED, KILL = 0.16, 0.08, 0.035, 0.065
 STEPS = 2000

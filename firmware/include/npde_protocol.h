@@ -13,6 +13,7 @@
 #define NPDE_HASH_BYTES 16
 #define NPDE_NAME_BYTES 16
 #define NPDE_FLAG_COMMITTED 1
+#define NPDE_FLAG_RATE 2
 #define NPDE_FIELD_LOAD 1
 #define NPDE_FIELD_EMIT 2
 #define NPDE_FIELD_REPORT 4
@@ -33,6 +34,8 @@ enum {
     NPDE_PULL = 9,
     NPDE_PROGRAM = 10,
     NPDE_ADOPT = 11,
+    NPDE_RATE = 12,
+    NPDE_DESCRIBE = 13,
 };
 
 /* How a request ended. */
@@ -60,6 +63,8 @@ enum {
     {NPDE_PULL, 4, 0, 0}, \
     {NPDE_PROGRAM, 2, 1, 1}, \
     {NPDE_ADOPT, 2, 0, 1}, \
+    {NPDE_RATE, 2, 0, 0}, \
+    {NPDE_DESCRIBE, 4, 0, 0}, \
 }
 
 #endif

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import struct
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npde.errors import DataError
+from npde.archive import inflated, read_npz
+from npde.errors import DataError, one_line
 
 IDX_FILES = {
     "train_x": "train-images-idx3-ubyte",
@@ -141,9 +140,13 @@ def _idx_folder(folder: Path) -> Dataset:
 def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """An IDX file of unsigned bytes: two zero bytes, type 8, the number of dimensions, big-endian sizes, data."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if path.stat().st_size > LARGEST_IDX:
+            raise DataError(f"{path} is larger than the {LARGEST_IDX >> 30} GiB an IDX file may have")
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = inflated(content, LARGEST_IDX)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {one_line(error)}") from error
     header = 4 + 4 * dimensions
     if len(content) < header:
         raise DataError(f"{path} is truncated: its header takes {header} bytes, {len(content)} found")
@@ -163,15 +166,12 @@ def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 def _npz(path: Path) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [key for key in NPZ_KEYS if key not in archive.files]
-            if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}; an .npz data set has {', '.join(NPZ_KEYS)}")
-            x_train, y_train, x_test, y_test = (archive[key] for key in NPZ_KEYS)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} cannot be read: {error}") from error
+        arrays = read_npz(path, NPZ_KEYS)
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {one_line(error)}") from error
+    if missing := [key for key in NPZ_KEYS if key not in arrays]:
+        raise DataError(f"{path} lacks {', '.join(missing)}; an .npz data set has {', '.join(NPZ_KEYS)}")
+    x_train, y_train, x_test, y_test = (arrays[key] for key in NPZ_KEYS)
     train_y, test_y = (_npz_labels(path, key, y) for key, y in (("y_train", y_train), ("y_test", y_test)))
     train_x, test_x = (_npz_samples(path, key, x) for key, x in (("x_train", x_train), ("x_test", x_test)))
     if train_y.size == 0 or train_x.size == 0:

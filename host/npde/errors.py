@@ -1,6 +1,12 @@
 """The one family of errors a user may see; the CLI prints their sentence and sets the exit code."""
 
 
+def one_line(error: BaseException, most: int = 300) -> str:
+    """What another library's error says, for the end of a sentence: without line breaks, controls and more than ``most`` letters."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    return (text if len(text) <= most else text[: most - 1] + "…") or type(error).__name__
+
+
 class NpdeError(Exception):
     """Something the user can mend: the message says what was wrong, where, and what would be right."""
 

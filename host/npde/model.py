@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from npde import tensorfile
-from npde.errors import ProgramError
+from npde.errors import ProgramError, one_line
 from npde.fixed import Q
 from npde.program import Program
 from npde.program.program import HASH_BYTES
@@ -143,7 +143,7 @@ class Model:
             preprocess = msgspec.json.decode(header.get("preprocess", "{}"), type=Preprocess)
             notes = msgspec.json.decode(header.get("notes", "{}"), type=dict[str, str])
         except msgspec.DecodeError as error:
-            raise ProgramError(f"{where} has a damaged header: {error}") from error
+            raise ProgramError(f"{where} has a damaged header: {one_line(error)}") from error
         names = {f"{index}.{part}" for index, parts in program.tensors().items() for part in parts}
         if set(tensors) != names:
             raise ProgramError(f"{where} holds tensors {sorted(tensors)}; its program needs {sorted(names)}")

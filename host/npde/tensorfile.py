@@ -13,7 +13,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from npde.errors import ProgramError
+from npde.errors import ProgramError, one_line
 from npde.wholefile import whole
 
 LARGEST_FILE = 256 << 20
@@ -40,7 +40,7 @@ def read(path: str | os.PathLike[str], form: str, what: str) -> tuple[dict[str, 
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     # AttributeError and KeyError: number formats that safetensors knows and numpy does not.
     except (safetensors.SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ProgramError(f"{where} is not a readable {what}: {error}") from error
+        raise ProgramError(f"{where} is not a readable {what}: {one_line(error)}") from error
     if header.get("format") != form:
         raise ProgramError(f"{where} is not an {form} file")
     if header.pop(CHECKSUM, None) != _checksum(header, tensors):

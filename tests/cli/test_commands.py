@@ -126,6 +126,7 @@ def test_a_served_board_answers_on_its_path_and_ends_when_it_is_told_to(npde, en
             if end == signal.SIGTERM:
                 assert npde("infer", "digits", "--port", told["port"], "--baud", told["baud"], "--count", 2, "--json").json["mismatches"] == 0
                 said = npde("info", "--port", told["port"], "--json").json
+                assert (said["baud"], said["baud_now"]) == (3_000_000, 6_000_000), "auto is the default"
                 assert (said["board"], said["model"]) == ("icebreaker", load_model("digits").content_hash.hex())
             server.send_signal(end)
             rest, complaints = server.communicate(timeout=30)

@@ -32,6 +32,8 @@ from npde.training.parameters import FORMAT
     (["plan", "digits", "--baud", "20000000"], 4, "makes no 20,000,000 baud: .*; choose another baud or clock"),
     (["plan", "digits", "--clock", "0"], 2, "'--clock'"),
     (["infer", "digits", "--count", "0"], 2, "'--count': "),
+    (["info", "--port", "x", "--baud", "fast"], 2, "'--baud': a bit rate is 300 or more, or auto, not fast"),
+    (["infer", "digits", "--baud", "10"], 2, "'--baud': a bit rate is 300 or more, or auto, not 10"),
     (["infer", "digits", "--count", "many"], 2, "'--count': "),
     (["infer", "digits", "--colour"], 2, "No such option: '?--colour"),
     (["infer"], 2, "Missing argument '(?i:model)'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 
 import pytest
@@ -11,7 +12,7 @@ from amaranth.lib.memory import Memory
 from amaranth.sim import Simulator
 
 from npde.link.frame import Frame, decode, encode
-from npde.link.protocol import FRAME_BYTES, REPLY, VERSION, Info, Kind, Region, Status
+from npde.link.protocol import FRAME_BYTES, RATE_HOLD_MS, REPLY, VERSION, Info, Kind, Region, Status
 from npde_hdl.link.endpoint import Link
 
 DIVISOR = 4
@@ -25,8 +26,8 @@ HASH = bytes(range(16))
 class Echo(wiring.Component):
     """A link whose pipeline gives each sample back inverted, and whose weight memories are plain."""
 
-    def __init__(self):
-        self.link = Link(INFO, divisor=DIVISOR, config_width=32)
+    def __init__(self, info: Info = INFO, divisor: int = DIVISOR):
+        self.link = Link(info, divisor=divisor, config_width=32)
         super().__init__({"rx": wiring.In(1, init=1), "tx": wiring.Out(1, init=1)})
 
     def elaborate(self, platform):
@@ -55,13 +56,13 @@ class Bench:
     """Speaks to the gateware's pins: ``await bench.ask(...)``."""
 
     def __init__(self, ctx, dut):
-        self.ctx, self.dut, self.sequence = ctx, dut, 0
+        self.ctx, self.dut, self.sequence, self.bit = ctx, dut, 0, dut.link.divisor
 
     async def send(self, wire: bytes):
         for byte in wire:
             for bit in (0, *((byte >> i) & 1 for i in range(8)), 1):
                 self.ctx.set(self.dut.rx, bit)
-                await self.ctx.tick().repeat(DIVISOR)
+                await self.ctx.tick().repeat(self.bit)
 
     async def receive(self, patience: int = 4000) -> Frame | None:
         stuffed = bytearray()
@@ -73,12 +74,12 @@ class Bench:
             else:
                 assert not stuffed, f"the board stopped in the middle of a frame: {stuffed.hex()}"
                 return None
-            await self.ctx.tick().repeat(DIVISOR // 2)
+            await self.ctx.tick().repeat(self.bit // 2)
             byte = 0
             for i in range(8):
-                await self.ctx.tick().repeat(DIVISOR)
+                await self.ctx.tick().repeat(self.bit)
                 byte |= self.ctx.get(self.dut.tx) << i
-            await self.ctx.tick().repeat(DIVISOR)
+            await self.ctx.tick().repeat(self.bit)
             assert self.ctx.get(self.dut.tx), "stop bit"
             if byte:
                 stuffed.append(byte)
@@ -97,8 +98,8 @@ class Bench:
         return Status(answer.payload[0]), answer.payload[1:]
 
 
-def conversation(talk):
-    dut = Echo()
+def conversation(talk, dut=None):
+    dut = dut or Echo()
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     finished = []
@@ -122,7 +123,7 @@ def test_sync_sets_the_sequence_and_identify_describes_the_board():
     async def talk(bench):
         await synchronise(bench, sequence=250)
         status, reply = await bench.ask(Kind.IDENTIFY)
-        assert (status, reply[:17]) == (Status.OK, bytes(17))
+        assert (status, reply[:17]) == (Status.OK, b"\2" + bytes(16))
         assert Info.unpack(reply[17:]) == INFO
 
     conversation(talk)
@@ -135,7 +136,7 @@ def test_a_request_out_of_sequence_is_told_what_was_expected_and_does_nothing():
         assert await bench.ask(Kind.COMMIT, HASH) == (Status.SEQUENCE, bytes([255, 0]))
         bench.sequence = 255
         status, reply = await bench.ask(Kind.IDENTIFY)
-        assert (status, reply[0], reply[1:17]) == (Status.OK, 0, bytes(16))
+        assert (status, reply[0], reply[1:17]) == (Status.OK, 2, bytes(16))
         assert (await bench.ask(Kind.STATUS))[0] == Status.OK  # sequence wrapped to 0
 
     conversation(talk)
@@ -175,7 +176,7 @@ def test_samples_are_taken_only_with_a_model_at_their_position_and_as_far_as_the
         await synchronise(bench)
         assert (await bench.ask(Kind.PUSH, b"\0\0abcd"))[0] == Status.NO_MODEL
         assert await bench.ask(Kind.COMMIT, HASH) == (Status.OK, b"")
-        assert (await bench.ask(Kind.IDENTIFY))[1][:17] == b"\1" + HASH
+        assert (await bench.ask(Kind.IDENTIFY))[1][:17] == b"\3" + HASH
         assert await bench.ask(Kind.PUSH, b"\0\0abcd") == (Status.OK, b"\4\0")
         assert await bench.ask(Kind.PUSH, b"\0\0abcd") == (Status.POSITION, b"\4\0")
         assert await bench.ask(Kind.PUSH, b"\4\0" + bytes(100)) == (Status.OK, bytes([64, 0]))
@@ -187,10 +188,10 @@ def test_samples_are_taken_only_with_a_model_at_their_position_and_as_far_as_the
         assert await bench.ask(Kind.PULL, struct.pack("<HH", 65, 2)) == (Status.POSITION, bytes([64, 0]))
         status, reply = await bench.ask(Kind.STATUS)
         flags, dropped, came, went, cycles = struct.unpack("<BHHHI", reply)
-        assert (status, flags, dropped, came, went) == (Status.OK, 1, 0, 64, 64)
+        assert (status, flags, dropped, came, went) == (Status.OK, 3, 0, 64, 64)
         assert cycles > 0
         assert await bench.ask(Kind.RESET) == (Status.OK, b"")
-        assert struct.unpack("<BHHHI", (await bench.ask(Kind.STATUS))[1]) == (1, 0, 0, 0, 0)
+        assert struct.unpack("<BHHHI", (await bench.ask(Kind.STATUS))[1]) == (3, 0, 0, 0, 0)
         assert (await bench.ask(Kind.WRITE, struct.pack("<BH", 0, 0) + b"ab"))[0] == Status.OK
         assert (await bench.ask(Kind.PUSH, b"\0\0a"))[0] == Status.NO_MODEL
 
@@ -224,5 +225,93 @@ def test_requests_that_come_while_others_are_answered_wait_their_turn():
             quiet = quiet + 1 if bench.ctx.get(bench.dut.tx) else 0
         bench.sequence = 7  # the next in order only if each of the six was carried out
         assert (await bench.ask(Kind.STATUS))[0] == Status.OK
+
+    conversation(talk)
+
+
+SLOW, HOLD = 8, 1000
+QUICK_HOLD = dataclasses.replace(INFO, clock=HOLD * 1000 // RATE_HOLD_MS)
+"""A board whose wait has a thousand cycles."""
+
+
+async def at_rate(bench, cycles):
+    """Ask for a rate and speak at it from then on."""
+    assert await bench.ask(Kind.RATE, struct.pack("<H", cycles)) == (Status.OK, b"")
+    bench.bit = cycles
+    await bench.ctx.tick().repeat(4)
+
+
+def test_a_board_speaks_at_the_rate_it_was_asked_for_and_at_its_first_again():
+    async def talk(bench):
+        await synchronise(bench)
+        for cycles in (5, 4, SLOW, 6, SLOW):
+            await at_rate(bench, cycles)
+            status, reply = await bench.ask(Kind.IDENTIFY)
+            assert (status, reply[17:]) == (Status.OK, QUICK_HOLD.pack())
+
+    conversation(talk, Echo(QUICK_HOLD, SLOW))
+
+
+def test_a_rate_there_is_not_is_refused_and_changes_nothing():
+    async def talk(bench):
+        await synchronise(bench)
+        for cycles in (0, 3, SLOW + 1, 65535):
+            assert await bench.ask(Kind.RATE, struct.pack("<H", cycles)) == (Status.RANGE, b"")
+            assert (await bench.ask(Kind.STATUS))[0] == Status.OK
+
+    conversation(talk, Echo(QUICK_HOLD, SLOW))
+
+
+def test_a_board_that_hears_nothing_whole_at_a_new_rate_goes_back_to_its_first():
+    async def talk(bench):
+        await synchronise(bench)
+        await bench.ask(Kind.COMMIT, HASH)
+        await bench.ask(Kind.PUSH, b"\0\0abcd")
+        await at_rate(bench, 5)
+        await bench.ctx.tick().repeat(HOLD + 10)  # nothing at all
+        bench.bit = SLOW
+        assert (await bench.ask(Kind.STATUS))[0] == Status.OK
+        await at_rate(bench, 4)
+        bench.bit = SLOW  # another host's bytes, at the first rate: garbage
+        await bench.send(encode(Frame(Kind.STATUS, 0, b"")))
+        await bench.ctx.tick().repeat(HOLD)
+        await bench.send(b"\0")
+        await synchronise(bench, sequence=77)
+        assert (await bench.ask(Kind.STATUS))[1][0] == 3, "the model stands committed"
+        assert await bench.ask(Kind.PULL, struct.pack("<HH", 0, 9)) == (Status.OK, b"\0\0" + bytes(255 - b for b in b"abcd"))
+
+    conversation(talk, Echo(QUICK_HOLD, SLOW))
+
+
+def test_a_line_at_rest_keeps_its_rate_once_a_whole_frame_came_and_loses_it_by_noise():
+    async def talk(bench):
+        await synchronise(bench)
+        await at_rate(bench, 5)
+        assert (await bench.ask(Kind.STATUS))[0] == Status.OK
+        await bench.ctx.tick().repeat(3 * HOLD)
+        assert (await bench.ask(Kind.STATUS))[0] == Status.OK
+        await bench.send(b"\x55")
+        await bench.ctx.tick().repeat(HOLD + 10)
+        bench.bit = SLOW
+        await bench.send(b"\0")
+        assert (await bench.ask(Kind.STATUS))[0] == Status.OK
+
+    conversation(talk, Echo(QUICK_HOLD, SLOW))
+
+
+def test_the_identity_is_told_in_parts():
+    async def talk(bench):
+        await synchronise(bench)
+        await bench.ask(Kind.COMMIT, HASH)
+        whole = HASH + INFO.pack()
+        got = b""
+        while len(got) < len(whole):
+            status, reply = await bench.ask(Kind.DESCRIBE, struct.pack("<HH", len(got), 23))
+            assert (status, len(reply) > 0) == (Status.OK, True)
+            got += reply
+        assert got == whole
+        assert await bench.ask(Kind.DESCRIBE, struct.pack("<HH", len(whole) - 2, 9999)) == (Status.OK, whole[-2:])
+        for first, most in ((len(whole), 9), (65535, 9), (0, 0)):
+            assert await bench.ask(Kind.DESCRIBE, struct.pack("<HH", first, most)) == (Status.OK, b"")
 
     conversation(talk)

@@ -1,4 +1,4 @@
-"""A board written from the protocol's text alone, on a pseudo-terminal, that can be told to misbehave."""
+"""A board written from the protocol's text alone, on a pseudo-terminal or on a line without a clock, that can be told to misbehave."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import time
 import tty
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from npde.program import CROSS, Clip, Dense, Grid, Pool, Program, Q, Stencil
 
 OK, SEQUENCE, UNKNOWN, LENGTH, RANGE, NO_MODEL, POSITION = range(7)
 SYNC, IDENTIFY, STATUS, RESET, READ, WRITE, COMMIT, PUSH, PULL = range(1, 10)
+RATE, DESCRIBE = 12, 13
 LONGEST = 512
 
 
@@ -84,15 +86,16 @@ def unpacked(packing: Packing, memory: bytes) -> Weights:
     return Weights(kernel, bias)
 
 
-class FakeBoard:
-    """Answers on :attr:`port`.
+class BoardModel:
+    """What a board does with the bytes it receives; no clock, no port.
 
     ``lie(kind, status, body)`` may change an answer before it is framed; ``deliver(answers, wire)``
     says which byte strings leave for the framed answer number ``answers`` (a number among them is a pause).
+    ``rates``: whether it takes RATE; ``bit`` is then what it was asked for.
     """
 
-    def __init__(self, model: Model, *, answers: int = 64, info: Info | None = None):
-        self.model = model
+    def __init__(self, model: Model, *, answers: int = 64, info: Info | None = None, rates: bool = False):
+        self.model, self.rates = model, rates
         self.steps = {index: (stencil, grid) for index, stencil, grid in model.program.weighted()}
         self.packings = [Packing(stencil, grid, Fold(1, 1)) for stencil, grid in self.steps.values()]
         regions = tuple(Region(index, 0, 1, 1, p.depth, p.width) for index, p in zip(self.steps, self.packings, strict=True))
@@ -101,18 +104,15 @@ class FakeBoard:
             "fake", b"01234567", program.shape_hash, 12_000_000, 3_000_000, LONGEST, 1024, answers,
             program.input.size, program.output.size * 2 + 1, regions,
         )  # fmt: skip
+        self.first = self.bit = round(self.info.clock / self.info.baud)
         self.memories = [bytearray(r.depth * r.word_bytes) for r in self.info.regions]
         self.lie = lambda kind, status, body: (status, body)
         self.deliver = lambda number, wire: [wire]
         self.requests: list[tuple[int, int]] = []
         self.answered = 0
+        self.received = bytearray()
+        self.known: dict[bytes, bytes] = {}
         self.power_up()
-        self.master, self.slave = os.openpty()
-        tty.setraw(self.slave)
-        self.port = os.ttyname(self.slave)
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
 
     def power_up(self):
         """What a reset of the whole board leaves."""
@@ -123,23 +123,14 @@ class FakeBoard:
         self.taken = self.produced = 0
         self.buffer, self.kept = bytearray(), bytearray()
 
-    def close(self):
-        # The thread first: it would go on reading from whatever gets the same descriptor next.
-        self.stopping.set()
-        self.thread.join()
-        for end in (self.master, self.slave):
-            os.close(end)
+    def receive(self, block: bytes) -> Iterator[bytes | float]:
+        """What leaves because of ``block``: bytes, and pauses in seconds."""
+        self.received += block
+        while b"\0" in self.received:
+            stuffed, _, self.received = self.received.partition(b"\0")
+            yield from self._take(bytes(stuffed))
 
-    def _serve(self):
-        received = bytearray()
-        while not self.stopping.is_set():
-            if select.select([self.master], [], [], 0.02)[0]:
-                received += os.read(self.master, 4096)
-            while b"\0" in received:
-                stuffed, _, received = received.partition(b"\0")
-                self._take(bytes(stuffed))
-
-    def _take(self, stuffed: bytes):
+    def _take(self, stuffed: bytes) -> Iterator[bytes | float]:
         if not stuffed:
             return
         frame = unstuff(stuffed)
@@ -152,31 +143,42 @@ class FakeBoard:
         answer = bytes([kind | 0x80, sequence, status]) + body
         wire = stuff(answer + zlib.crc32(answer).to_bytes(4, "little")) + b"\0"
         number, self.answered = self.answered, self.answered + 1
-        for part in self.deliver(number, wire):
-            if isinstance(part, bytes):
-                os.write(self.master, part)
-            else:
-                time.sleep(part)
+        yield from self.deliver(number, wire)
 
     def _judge(self, kind, sequence, payload) -> tuple[int, bytes]:
         if kind != SYNC and sequence != self.expected:
             return SEQUENCE, self.expected.to_bytes(2, "little")
         self.expected = (sequence + 1) % 256
-        if kind not in range(SYNC, PULL + 1):
+        does = {
+            SYNC: self._sync, IDENTIFY: self._identify, STATUS: self._status, RESET: self._reset, READ: self._read, WRITE: self._write,
+            COMMIT: self._commit, PUSH: self._push, PULL: self._pull, DESCRIBE: self._describe,
+        } | ({RATE: self._rate} if self.rates else {})  # fmt: skip
+        if kind not in does:
             return UNKNOWN, b""
-        exact = {SYNC: 4, IDENTIFY: 0, STATUS: 0, RESET: 0, READ: 5, COMMIT: 16, PULL: 4}
+        exact = {SYNC: 4, IDENTIFY: 0, STATUS: 0, RESET: 0, READ: 5, COMMIT: 16, PULL: 4, RATE: 2, DESCRIBE: 4}
         if (kind in exact and len(payload) != exact[kind]) or len(payload) < {WRITE: 3, PUSH: 2}.get(kind, 0):
             return LENGTH, b""
-        return (self._sync, self._identify, self._status, self._reset, self._read, self._write, self._commit, self._push, self._pull)[kind - 1](payload)
+        return does[kind](payload)
 
     def _sync(self, nonce):
         return OK, nonce + b"\x01"
 
     def _identify(self, _):
-        return OK, bytes([self.committed]) + self.hash + self.info.pack()
+        return OK, bytes([self.committed + 2 * self.rates]) + self.hash + self.info.pack()
+
+    def _describe(self, payload):
+        first, most = struct.unpack("<HH", payload)
+        return OK, (self.hash + self.info.pack())[first:][: min(most, LONGEST - 7)]
+
+    def _rate(self, payload):
+        cycles = int.from_bytes(payload, "little")
+        if not 4 <= cycles <= self.first:
+            return RANGE, b""
+        self.bit = cycles
+        return OK, b""
 
     def _status(self, _):
-        return OK, struct.pack("<BHHHI", self.committed, self.dropped, self.taken % 65536, self.produced % 65536, 0)
+        return OK, struct.pack("<BHHHI", self.committed + 2 * self.rates, self.dropped % 65536, self.taken % 65536, self.produced % 65536, 0)
 
     def _reset(self, _):
         self._empty()
@@ -209,6 +211,7 @@ class FakeBoard:
         self.committed, self.hash = True, payload
         weights = {i: unpacked(p, bytes(m)) for i, p, m in zip(self.steps, self.packings, self.memories, strict=True)}
         self.running = replace(self.model, weights=weights)
+        self.known.clear()
         return OK, b""
 
     def _push(self, payload):
@@ -223,15 +226,17 @@ class FakeBoard:
             self.buffer.append(byte)
             self.taken += 1
             if len(self.buffer) == self.info.sample:
-                self._answer(np.frombuffer(bytes(self.buffer), np.int8))
+                self._answer(bytes(self.buffer))
                 self.buffer.clear()
         return OK, (self.taken % 65536).to_bytes(2, "little")
 
-    def _answer(self, sample):
-        answer = golden.run(self.running, sample.reshape(1, *self.running.program.input.shape))
-        wire = answer.output.astype("<i2").tobytes() + bytes([int(answer.label[0])])
-        self.kept += wire
-        self.produced += len(wire)
+    def _answer(self, sample: bytes):
+        """Golden's, of the weights that were written and the bytes that came; computed once for each."""
+        if sample not in self.known:
+            answer = golden.run(self.running, np.frombuffer(sample, np.int8).reshape(1, *self.running.program.input.shape))
+            self.known[sample] = answer.output.astype("<i2").tobytes() + bytes([int(answer.label[0])])
+        self.kept += self.known[sample]
+        self.produced += len(self.known[sample])
 
     def _pull(self, payload):
         position, most = struct.unpack("<HH", payload)
@@ -240,6 +245,89 @@ class FakeBoard:
             return POSITION, (self.produced % 65536).to_bytes(2, "little")
         del self.kept[: len(self.kept) - ahead]
         return OK, payload[:2] + bytes(self.kept[: min(most, LONGEST - 9)])
+
+
+class FakeBoard(BoardModel):
+    """Answers on :attr:`port`, a pseudo-terminal."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave)
+        self.port = os.ttyname(self.slave)
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        # The thread first: it would go on reading from whatever gets the same descriptor next.
+        self.stopping.set()
+        self.thread.join()
+        for end in (self.master, self.slave):
+            os.close(end)
+
+    def _serve(self):
+        while not self.stopping.is_set():
+            if not select.select([self.master], [], [], 0.02)[0]:
+                continue
+            for part in self.receive(os.read(self.master, 4096)):
+                if isinstance(part, bytes):
+                    os.write(self.master, part)
+                else:
+                    time.sleep(part)
+
+
+class MemoryPipe:
+    """A board at the end of a line within this process: its clock moves by what is waited for and sent, and by nothing else.
+
+    Above ``bears`` baud nothing passes; ``port_bears`` is what the port can be set to.
+    """
+
+    HOLD = 0.1
+
+    def __init__(self, board: BoardModel):
+        self.board, self.baud = board, board.info.baud
+        self.bears = self.port_bears = 100_000_000
+        self.seconds, self.back = 0.0, bytearray()
+        self.waiting: float | None = None
+        """Since when the board, at another rate than its first, waits for a whole frame."""
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def rate(self, baud: int) -> int:
+        self.baud = min(baud, self.port_bears)
+        return self.baud
+
+    def read(self, patience: float) -> bytes:
+        if not self.back:
+            self.seconds += patience
+        back, self.back = bytes(self.back), bytearray()
+        return back
+
+    def write(self, wire: bytes) -> None:
+        board = self.board
+        if self.waiting is not None and self.seconds - self.waiting > self.HOLD:
+            board.bit, self.waiting = board.first, None
+        self.seconds += len(wire) * 10 / self.baud
+        bit = board.bit
+        understood = abs(board.info.clock / bit - self.baud) < 0.03 * self.baud and self.baud <= self.bears
+        asked = len(board.requests)
+        for part in board.receive(wire if understood else b"?" * len(wire)):
+            self.seconds += len(part) * 10 / self.baud if isinstance(part, bytes) else part
+            self.back += part if isinstance(part, bytes) else b""
+        if board.bit != bit:
+            self.waiting = self.seconds
+        elif len(board.requests) > asked:
+            self.waiting = None
+        elif board.bit != board.first and self.waiting is None:
+            self.waiting = self.seconds
+
+    def close(self) -> None:
+        self.back.clear()
 
 
 def small_model(seed: int = 0) -> Model:
@@ -279,6 +367,12 @@ def fake_board():
     yield start
     for board in boards:
         board.close()
+
+
+@pytest.fixture
+def memory_board():
+    """``memory_board(model, …)`` gives a :class:`MemoryPipe` with a :class:`BoardModel` at its end."""
+    return lambda *args, **more: MemoryPipe(BoardModel(*args, **more))
 
 
 @pytest.fixture(scope="session")

@@ -362,3 +362,16 @@ def test_an_impossible_bit_rate_is_one_sentence(fake_board, small):
         with pytest.raises(LinkError, match="cannot be opened") as caught:
             Session(fake.port, baud)
         sentence(caught)
+
+
+def test_what_a_failed_run_left_under_way_does_not_upset_the_next_load(fake_board, small):
+    fake = fake_board(small)
+    with opened(fake) as board:
+        board.load(small)
+        board.session.ask(Kind.WRITE, b"\0\0\0" + bytes(fake.info.regions[0].word_bytes))
+        with pytest.raises(LinkError, match="NO_MODEL"):
+            board.infer(samples())
+        assert board.session.pending == 0, "a recording would lack what was asked and not collected"
+        board.session.submit(Kind.STATUS)  # and if something is left all the same
+        board.load(small)
+        assert exact(board, small)

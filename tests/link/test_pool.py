@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
 
 from npde import golden
+from npde.data import load_data
 from npde.errors import LinkError
 from npde.link.board import Board
 from npde.link.fault import Faults, FaultyPipe
 from npde.link.pipe import SerialPipe
 from npde.link.pool import Pool
+from npde.models import load_model
+from npde_sim.virtual import VirtualBoard
 
 RAW = np.random.default_rng(2).integers(-128, 128, (150, 4, 4))
 
@@ -90,3 +94,23 @@ def test_a_board_that_comes_back_and_fails_each_time_is_given_up(fake_board, sma
         with pytest.raises(LinkError, match="nothing answers"):
             pool.submit(RAW[0]).result(timeout=20)
     assert len(opened) > 1, "it never came back: the test shows nothing"
+
+
+@pytest.mark.slow
+def test_of_two_virtual_boards_one_dies_in_the_middle_and_nothing_is_lost():
+    """Two simulators of the whole SoC; one is killed while it has a batch, and never comes back."""
+    model, samples = load_model("digits"), load_data("digits").test_x[:200]
+    with VirtualBoard(model.program, "icebreaker") as dying, VirtualBoard(model.program, "icebreaker") as healthy:
+        openers = [lambda: Board.open(dying.port), lambda: Board.open(healthy.port)]
+        with Pool(openers, model, batch=16, reconnect=1.0) as pool:
+            futures = [pool.submit(sample) for sample in samples]
+            while not pool.answered[0]:
+                time.sleep(0.01)
+            dying.process.kill()
+            answers = [future.result(timeout=240) for future in futures]
+            shares = list(pool.answered)
+    wanted = golden.run(model, model.quantise_input(samples))
+    assert np.array_equal(np.concatenate([answer.output for answer in answers]), wanted.output)
+    assert np.array_equal(np.concatenate([answer.label for answer in answers]), wanted.label)
+    assert sum(shares) == len(samples), "each sample answered once"
+    assert 0 < shares[0] < len(samples) - shares[0], "it did not die in the middle: the test shows nothing"

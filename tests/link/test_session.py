@@ -87,7 +87,7 @@ def test_lost_and_flipped_bytes_in_either_direction_change_no_answer(virtual, mo
 
     line = Line(virtual.port, harm)
     samples = load_data("digits").test_x[:24]
-    board = Board.open(line.port)
+    board = Board.open(line.port, baud=3_000_000)
     board.session.patience = 0.2
     board.load(model)
     answer = board.infer(samples)
@@ -110,7 +110,7 @@ def test_a_cable_pulled_in_the_middle_of_a_transfer_is_one_sentence(virtual, mod
         return block
 
     line = Line(virtual.port, harm)
-    board = Board.open(line.port)
+    board = Board.open(line.port, baud=3_000_000)
     board.session.patience = 0.1
     with pytest.raises(LinkError, match=r"went away|nothing answers"):
         board.load(model)
@@ -128,6 +128,30 @@ def test_a_wrong_bit_rate_is_named_and_does_no_harm(virtual, model):
     with Board.open(virtual.port) as board:
         board.load(model)
         assert board.held == model.content_hash
+
+
+def test_the_simulated_line_gets_faster_where_it_is_asked_to_and_is_left_as_it_was(virtual, model):
+    samples = load_data("digits").test_x[:12]
+    wanted = golden.run(model, model.quantise_input(samples))
+    for _ in range(2):
+        with Board.open(virtual.port) as board:
+            assert (board.session.baud, board.info.baud) == (6_000_000, 3_000_000)
+            board.load(model)
+            assert np.array_equal(board.infer(samples).output, wanted.output)
+    with Board.open(virtual.port, baud=3_000_000) as board:
+        assert board.held == model.content_hash
+
+
+def test_a_line_broken_at_a_faster_rate_is_used_at_the_first_one(virtual, model, monkeypatch):
+    """The line's far end stays at 3 MBd, so that at any other rate the pins see garbage."""
+    monkeypatch.setattr("npde.link.rate.RATES", (6_000_000,))
+    line = Line(virtual.port, lambda name, block: block)
+    samples = load_data("digits").test_x[:12]
+    with Board.open(line.port) as board:
+        assert board.session.baud == 3_000_000
+        board.load(model)
+        assert np.array_equal(board.infer(samples).output, golden.run(model, model.quantise_input(samples)).output)
+    line.close()
 
 
 def test_a_virtual_port_name_goes_through_the_same_code(model):

@@ -70,6 +70,20 @@ static void identify(npde_link *link)
     say_info(link);
 }
 
+/* A part of what IDENTIFY says behind its flags. */
+static void describe(npde_link *link, uint32_t first, uint32_t most)
+{
+    uint8_t *part = &link->reply[link->reply_length];
+    const uint32_t start = link->reply_length;
+    say_bytes(link, link->hash, NPDE_HASH_BYTES);
+    say_info(link);
+    const uint32_t all = link->reply_length - start;
+    if (first > all) first = all;
+    if (most > all - first) most = all - first;
+    memmove(part, &part[first], most);
+    link->reply_length = start + most;
+}
+
 static void status(npde_link *link)
 {
     say(link, link->committed ? NPDE_FLAG_COMMITTED : 0, 1);
@@ -203,6 +217,8 @@ static uint8_t carry_out(npde_link *link, uint8_t kind, const uint8_t *request, 
     case NPDE_IDENTIFY: identify(link); return NPDE_STATUS_OK;
     case NPDE_STATUS: status(link); return NPDE_STATUS_OK;
     case NPDE_RESET: npde_stream_empty(link); return NPDE_STATUS_OK;
+    case NPDE_RATE: return NPDE_STATUS_UNKNOWN; /* a board's bit rate is fixed, and its flags say so */
+    case NPDE_DESCRIBE: describe(link, u16(request), u16(&request[2])); return NPDE_STATUS_OK;
     case NPDE_READ: return read_words(link, request);
     case NPDE_WRITE: return write_words(link, request, length);
     case NPDE_COMMIT: return commit(link, request);

@@ -38,7 +38,8 @@ class Family:
     8×8 bits (and, second, of up to 18×18 bits) one multiplier block forms. ``spram``: (depth, width).
     ``small``: synthesis keeps a memory out of block RAM that takes no more than the third number of pieces
     of (depth, width) for each block. ``fill``: the part of the logic a plan may ask for, so that it still routes.
-    ``cells``: nextpnr's name for each of :data:`KINDS`.
+    ``dsp_kind``, ``pair_kind``: the kinds of :class:`~npde_hdl.primitive.product.Products` on its blocks, the second
+    two products of one operand each, where there is such. ``cells``: nextpnr's name for each of :data:`KINDS`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Family:
     small: tuple[int, int, int]
     fill: float
     dsp_kind: str
+    pair_kind: str | None
     cells: dict[str, str]
 
     def brams(self, depth: int, width: int) -> int:
@@ -84,6 +86,7 @@ FAMILIES = {
         (1, 1, 64),
         1.0,
         "ice40_mac16",
+        None,
         dict(zip(KINDS, ("ICESTORM_LC", "ICESTORM_DSP", "ICESTORM_RAM", "ICESTORM_SPRAM"), strict=True)),
     ),
     "ecp5": Family(
@@ -94,6 +97,7 @@ FAMILIES = {
         (16, 4, 22),
         0.85,
         "ecp5_mult18",
+        "ecp5_mult18_pairs",
         dict(zip(KINDS, ("TRELLIS_COMB", "MULT18X18D", "DP16KD"), strict=False)),
     ),
 }

@@ -17,6 +17,7 @@ from amaranth_boards.resources import UARTResource
 from npde.errors import BuildError
 from npde_hdl import board as boards
 from npde_hdl.board import FAMILIES, Board
+from npde_hdl.build.floorplan import pin_cascade
 from npde_hdl.build.report import Report
 from npde_hdl.build.seeds import best_of
 from npde_hdl.build.tool import run_tool
@@ -26,6 +27,8 @@ from npde_hdl.plan import Plan
 NAME = "npde"
 SUFFIX = {"ice40": "bin", "ecp5": "bit"}
 REPORT = "timing.json"
+NETLIST = "routed.json"
+"""The circuit as placed and routed, by nextpnr's cells; what a port ``gates:…`` simulates."""
 SEEDS = 8
 ROUTER1_CELLS = 22_000
 """Logic cells up to which ECP5 designs are left to nextpnr's own choice, router1; with more it had not ended after half an hour."""
@@ -66,6 +69,8 @@ def build(
 
     tell("synthesis")
     seconds["synthesis"] = run_tool(synthesis, where, "npde.rpt")
+    if board.family == "ecp5" and plan.evolved:
+        pin_cascade(where / f"{NAME}.json", board.budget.dsps)
     try:
         best = best_of(
             route, where, board, plan.clock, seeds=max(1, seeds), jobs=max(1, jobs), log="npde.tim", report=REPORT, tell=tell
@@ -105,7 +110,7 @@ def platform_of(board: Board):
 
 def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
     """The tools' input files, written to ``where``, and their command lines."""
-    for stale in ("report.json", REPORT, f"{NAME}.{SUFFIX[board.family]}"):
+    for stale in ("report.json", REPORT, NETLIST, f"{NAME}.{SUFFIX[board.family]}"):
         (where / stale).unlink(missing_ok=True)
     router = " --router router2" if board.family == "ecp5" and plan.cost.luts > ROUTER1_CELLS else ""
     prepared = platform_of(board).prepare(
@@ -113,7 +118,7 @@ def _prepare(plan: Plan, board: Board, where: Path) -> list[list[str]]:
         name=NAME,
         script_after_read=COLLISIONS_DO_NOT_MATTER,
         synth_opts=board.synthesis,
-        nextpnr_opts=f"--report {REPORT} --timing-allow-fail{router}",
+        nextpnr_opts=f"--report {REPORT} --write {NETLIST} --timing-allow-fail{router}",
     )
     prepared.files[f"{NAME}.il"] = unindexed(prepared.files[f"{NAME}.il"])
     prepared.extract(where)

@@ -90,10 +90,13 @@ class Arithmetic(Sized):
             values.append((self._register(rounded, product.out.width, f"value{len(values)}"), at + LATENCY + 1))
 
         frac = evolve.accumulator_frac(update, grid)
+        last = {channel: max(values[term.value][1] for term in update.terms if term.channel == channel) for channel in update.updated}
         terms = {}
         for number, (coefficient, index) in enumerate(self.pairs):
-            value, at = values[index]
-            product = self._product(value, self.coefficients[coefficient], f"term{number}")
+            # An operand waits in fewer registers than its product would, often in those of the cell as it came.
+            value, ready = values[index]
+            at = min(last[term.channel] for term in update.terms if (term.coefficient, term.value) == (coefficient, index))
+            product = self._product(self._wait(value, ready, at), self.coefficients[coefficient], f"term{number}")
             up = frac - evolve.weight.frac - self.formats[index].frac
             terms[coefficient, index] = product << up, at + LATENCY
 

@@ -37,6 +37,8 @@ class Deframer(wiring.Component):
         Address behind the last whole frame: a frame waits while it differs from ``read``.
     dropped : Out(16)
         Frames dropped so far, modulo 65536.
+    whole : Out(1)
+        High for a cycle with each whole frame.
     """
 
     def __init__(self, ring: int):
@@ -52,6 +54,7 @@ class Deframer(wiring.Component):
                 "data": Out(8),
                 "limit": Out(range(ring)),
                 "dropped": Out(16),
+                "whole": Out(1),
             }
         )
 
@@ -130,6 +133,7 @@ class Deframer(wiring.Component):
                 m.d.sync += [writer.en.eq(1), write.eq(write + 1)]
                 m.next = "LENGTH_HIGH"
             with m.State("LENGTH_HIGH"):
+                m.d.comb += self.whole.eq(1)
                 after = (write + length + 1)[: len(write)]
                 m.d.comb += put.eq(length[8:])
                 m.d.sync += [writer.en.eq(1), self.limit.eq(after)]

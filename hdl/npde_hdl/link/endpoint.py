@@ -6,11 +6,12 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from npde.link.protocol import Info
+from npde.link.protocol import RATE_HOLD_MS, Info
 from npde_hdl.config import ConfigBus
 from npde_hdl.link.deframe import Deframer
 from npde_hdl.link.enframe import Enframer
 from npde_hdl.link.executor import Executor
+from npde_hdl.link.rate import Rate
 from npde_hdl.link.uart import UartReceiver, UartTransmitter
 
 
@@ -22,7 +23,7 @@ class Link(wiring.Component):
     info : Info
         What the board says of itself.
     divisor : int
-        Clock cycles per bit.
+        Clock cycles per bit at first; ``RATE`` may ask for fewer.
     config_width : int
         Width of the configuration bus, whole bytes.
 
@@ -55,10 +56,18 @@ class Link(wiring.Component):
         m = Module()
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.deframer = deframer = Deframer(self.info.ring)
-        m.submodules.executor = executor = Executor(self.info, self.config_width)
+        m.submodules.executor = executor = Executor(self.info, self.config_width, self.divisor)
         m.submodules.enframer = enframer = Enframer()
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
+        m.submodules.rate = rate = Rate(self.divisor, max(1, self.info.clock * RATE_HOLD_MS // 1000))
         m.d.comb += [
+            rate.asked.eq(executor.cycles),
+            rate.change.eq(executor.change),
+            rate.idle.eq(enframer.idle & transmitter.bytes.ready),
+            rate.heard.eq(receiver.valid | receiver.error),
+            rate.whole.eq(deframer.whole),
+            receiver.bit.eq(rate.bit),
+            transmitter.bit.eq(rate.bit),
             receiver.rx.eq(self.rx),
             deframer.byte.eq(receiver.byte),
             deframer.valid.eq(receiver.valid),

@@ -26,10 +26,13 @@ class Enframer(wiring.Component):
         The frame's bytes; an item with ``end`` set carries none and finishes the frame.
     bytes : Out(stream.Signature(8))
         The line's.
+    idle : Out(1)
+        Nothing of a finished frame is left here, its last byte included.
     """
 
     items: In(stream.Signature(Item))
     bytes: Out(stream.Signature(8))
+    idle: Out(1)
 
     def elaborate(self, platform):
         m = Module()
@@ -56,6 +59,7 @@ class Enframer(wiring.Component):
 
         with m.FSM():
             with m.State("TAKE"):
+                m.d.comb += self.idle.eq((read == code) & ~ready)
                 m.d.comb += self.items.ready.eq(roomy & ~crc.busy)
                 with m.If(self.items.valid & self.items.ready):
                     with m.If(self.items.payload.end):

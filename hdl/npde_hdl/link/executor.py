@@ -5,12 +5,14 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from npde.link.protocol import (
+    FLAG_RATE,
     FRAME_BYTES,
     HASH_BYTES,
-    OVERHEAD_BYTES,
+    LEAST_CYCLES,
+    PAYLOAD,
     REPLY,
     VERSION,
     Info,
@@ -18,7 +20,9 @@ from npde.link.protocol import (
 )
 from npde_hdl.config import READ_LATENCY, ConfigBus
 from npde_hdl.link.enframe import Item
+from npde_hdl.link.kept import Kept
 from npde_hdl.link.request import Request
+from npde_hdl.link.word import WordPlace
 
 
 class Executor(wiring.Component):
@@ -30,6 +34,8 @@ class Executor(wiring.Component):
         What the board says of itself; its ``ring`` and ``answers`` size the rings.
     config_width : int
         Width of the configuration bus, whole bytes.
+    slowest : int
+        Most clock cycles per bit that ``RATE`` may ask for.
 
     Members
     -------
@@ -43,12 +49,14 @@ class Executor(wiring.Component):
         The pipeline's two streams.
     flush : Out(1)
         Empties the pipeline, from a register; no answer is taken meanwhile.
+    cycles, change : Out(range(slowest + 1)), Out(1)
+        Clock cycles per bit that were asked for, when ``change`` is high: in the cycle that ends the answer.
     """
 
-    def __init__(self, info: Info, config_width: int):
+    def __init__(self, info: Info, config_width: int, slowest: int = LEAST_CYCLES):
         if config_width % 8:
             raise ValueError(f"a configuration bus has whole bytes, not {config_width} bits")
-        self.info, self.config_width = info, config_width
+        self.info, self.config_width, self.slowest = info, config_width, slowest
         super().__init__(
             {
                 "read": Out(range(info.ring)),
@@ -60,6 +68,8 @@ class Executor(wiring.Component):
                 "samples": Out(stream.Signature(8)),
                 "answers": In(stream.Signature(8)),
                 "flush": Out(1),
+                "cycles": Out(range(slowest + 1)),
+                "change": Out(1),
             }
         )
 
@@ -70,14 +80,12 @@ class Executor(wiring.Component):
         left = Signal(range(FRAME_BYTES + 1))  # bytes of the request still unread; later, of the answer still free
         region, address, count = Signal(8), Signal(16), Signal(16)
         m.submodules.request = request = Request()
-        which, in_turn = request.which, Signal()
-        m.d.comb += [request.kind.eq(kind), request.left.eq(left)]
-        m.d.sync += in_turn.eq(which.SYNC | (sequence == expected))
-        committed, fresh = Signal(), Signal()
-        m.d.sync += fresh.eq(1)
+        which, in_turn, committed, fresh = request.which, Signal(), Signal(), Signal()
+        m.d.comb += [request.kind.eq(kind), request.left.eq(left), self.cycles.eq(address)]
+        m.d.sync += [in_turn.eq(which.SYNC | (sequence == expected)), fresh.eq(1)]
         # What is asked of these counters comes from registers, a cycle late: after a move nobody asks in the next cycle.
-        none_left, cramped, none_asked = Signal(), Signal(), Signal()
-        m.d.sync += [none_left.eq(left == 0), cramped.eq(left < self.config_width // 8), none_asked.eq(count == 0)]
+        none_left, none_asked = Signal(), Signal()
+        m.d.sync += [none_left.eq(left == 0), none_asked.eq(count == 0)]
         # What fans out to the whole pipeline leaves from registers, all of them one cycle late.
         flush, select, write = Signal(), Signal(), Signal()
         m.d.sync += [self.flush.eq(flush), self.config.select.eq(select), self.config.write.eq(write)]
@@ -86,31 +94,10 @@ class Executor(wiring.Component):
             """Step over the byte in ``data``."""
             m.d.sync += [self.read.eq(self.read + 1), fresh.eq(0), left.eq(left - 1)]
 
-        # The two streams' positions, and the answers kept until they are pulled.
-        position_in, produced = Signal(16), Signal(16)
-        level, full = Signal(range(info.answers + 1)), Signal()
-        pulling = Signal()
-        m.submodules.kept = kept = Memory(shape=8, depth=info.answers, init=[])
-        kept_write, kept_read = kept.write_port(), kept.read_port(transparent_for=())
-        ahead, none_ahead = Signal(16), Signal()  # answer bytes at and behind ``address``
-        m.d.sync += [
-            ahead.eq(produced - address),
-            none_ahead.eq(produced == address),
-            full.eq((level == info.answers) | (kept_write.en & (level == info.answers - 1))),
-        ]
-        m.d.comb += [
-            self.answers.ready.eq(~full & ~pulling & ~flush & ~self.flush),
-            kept_write.addr.eq(produced),
-            kept_write.data.eq(self.answers.payload),
-            kept_write.en.eq(self.answers.valid & self.answers.ready),
-            kept_read.addr.eq(address),
-            kept_read.en.eq(1),
-        ]
-        running, cycles, ended = Signal(), Signal(32), Signal(32)
-        with m.If(running):
-            m.d.sync += cycles.eq(cycles + 1)
-        with m.If(kept_write.en):
-            m.d.sync += [produced.eq(produced + 1), level.eq(level + 1), ended.eq(cycles)]
+        position_in, pulling, released = Signal(16), Signal(), Signal()
+        m.submodules.kept = kept = Kept(info.answers)
+        connect(m, flipped(self.answers), kept.answers)
+        m.d.comb += [kept.address.eq(address), kept.release.eq(released), kept.hold.eq(pulling | flush | self.flush)]
 
         identity = bytes(HASH_BYTES) + info.pack()
         m.submodules.identity = memory = Memory(shape=8, depth=1 << (len(identity) - 1).bit_length(), init=identity)
@@ -121,28 +108,15 @@ class Executor(wiring.Component):
             identity_read.addr.eq(address),
             identity_read.en.eq(1),
         ]
+        past, rated = Signal(), Signal()  # a cycle behind the address
+        m.d.sync += [past.eq(address >= len(identity)), rated.eq((address >= LEAST_CYCLES) & (address <= self.slowest))]
 
         # One weight word, shifted through byte by byte: always as often as the bus has bytes.
         word, shifts = Signal(self.config_width), Signal(range(self.config_width // 8 + 1))
-        depth, word_bytes = Signal(16), Signal(range(self.config_width // 8 + 1))
-        with m.Switch(region):
-            for number, memory_region in enumerate(info.regions):
-                with m.Case(number):
-                    m.d.sync += [depth.eq(memory_region.depth), word_bytes.eq(memory_region.word_bytes)]
-            with m.Default():
-                m.d.sync += depth.eq(0)
+        m.submodules.place = place = WordPlace(info.regions, self.config_width // 8, FRAME_BYTES + 1)
         configuring = which.READ | which.WRITE
-        # From registers, so one cycle behind the address: whoever moves that waits a cycle before looking.
-        in_region, short, beyond, shifted = Signal(), Signal(), Signal(), Signal()
-        m.d.sync += [
-            in_region.eq(address < depth),
-            short.eq(left < word_bytes),
-            beyond.eq(shifts >= word_bytes),
-            shifted.eq(shifts == self.config_width // 8),
-            self.config.region.eq(region),
-            self.config.address.eq(address),
-            self.config.write_data.eq(word),
-        ]
+        m.d.comb += [place.region.eq(region), place.address.eq(address), place.left.eq(left), place.shifts.eq(shifts)]
+        m.d.sync += [self.config.region.eq(region), self.config.address.eq(address), self.config.write_data.eq(word)]
 
         item = self.items.payload
         beat = Signal(4)  # which byte of a fixed run
@@ -152,8 +126,8 @@ class Executor(wiring.Component):
             return self.items.ready
 
         def drop_streams():
-            m.d.comb += flush.eq(1)
-            m.d.sync += [position_in.eq(0), produced.eq(0), level.eq(0), running.eq(0), cycles.eq(0), ended.eq(0)]
+            m.d.comb += [flush.eq(1), kept.clear.eq(1)]
+            m.d.sync += position_in.eq(0)
 
         with m.FSM():
             with m.State("REST"):
@@ -190,7 +164,7 @@ class Executor(wiring.Component):
                     with m.Else():
                         with m.If(configuring):
                             m.next = "REGION"
-                        with m.If(which.PUSH | which.PULL):
+                        with m.If(which.PUSH | which.PULL | which.RATE | which.DESCRIBE):
                             m.next = "ADDRESS"
                         with m.If(which.COMMIT | which.RESET):
                             drop_streams()
@@ -219,13 +193,21 @@ class Executor(wiring.Component):
                             m.next = "APPROACH"
                         with m.If(which.PUSH):
                             m.next = "PUSH_AT"
+                        with m.If(which.RATE):
+                            m.next = "RATE"
+            with m.State("RATE"):
+                m.next = "RATED"
+            with m.State("RATED"):
+                m.next = "REPLY"
+                with m.If(~rated):
+                    m.d.sync += status.eq(Status.RANGE)
             with m.State("COUNT"):
                 m.d.comb += flush.eq(configuring)
                 with m.If(fresh):
                     consume()
                     m.d.sync += [count.eq(Cat(count[8:], self.data)), beat.eq(beat + 1)]
                     with m.If(beat[0]):
-                        m.d.sync += [beat.eq(0), left.eq(FRAME_BYTES - OVERHEAD_BYTES - 3)]
+                        m.d.sync += [beat.eq(0), left.eq(PAYLOAD - 3)]
                         m.next = "HOLD"
             # No answer comes in from here on, so that what lies ahead is known exactly.
             with m.State("HOLD"):
@@ -236,12 +218,13 @@ class Executor(wiring.Component):
                 m.next = "REPLY"
                 with m.If(which.READ):
                     m.d.comb += flush.eq(1)
-                    with m.If(~in_region):
+                    with m.If(~place.in_region):
                         m.d.sync += status.eq(Status.RANGE)
-                with m.Elif(ahead > level):
-                    m.d.sync += status.eq(Status.POSITION)
-                with m.Else():
-                    m.d.sync += level.eq(ahead)
+                with m.Elif(which.PULL):
+                    with m.If(kept.beyond):
+                        m.d.sync += status.eq(Status.POSITION)
+                    with m.Else():
+                        m.d.comb += released.eq(1)
 
             with m.State("APPROACH"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
@@ -251,23 +234,23 @@ class Executor(wiring.Component):
                 m.d.comb += [select.eq(1), flush.eq(1)]
                 with m.If(none_left):
                     m.next = "REPLY"
-                with m.Elif(~in_region):
+                with m.Elif(~place.in_region):
                     m.d.sync += status.eq(Status.RANGE)
                     m.next = "DRAIN"
-                with m.Elif(short):
+                with m.Elif(place.short):
                     m.d.sync += status.eq(Status.LENGTH)
                     m.next = "DRAIN"
                 with m.Else():
                     m.next = "SHIFT_IN"
             with m.State("SHIFT_IN"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
-                with m.If(fresh & shifted):
+                with m.If(fresh & place.shifted):
                     m.d.comb += write.eq(1)
                     m.d.sync += address.eq(address + 1)
                     m.next = "APPROACH"
                 with m.Elif(fresh):
                     m.d.sync += [shifts.eq(shifts + 1), word.eq(Cat(word[8:], self.data)), fresh.eq(0)]
-                    with m.If(~beyond):
+                    with m.If(~place.beyond):
                         consume()
 
             with m.State("COMMIT"):
@@ -293,8 +276,9 @@ class Executor(wiring.Component):
                     m.next = "REPLY"
                 with m.Elif(self.samples.valid & self.samples.ready):
                     consume()
-                    m.d.sync += [position_in.eq(position_in + 1), running.eq(1)]
-                with m.Elif(fresh & full):
+                    m.d.comb += kept.started.eq(1)
+                    m.d.sync += position_in.eq(position_in + 1)
+                with m.Elif(fresh & kept.full):
                     # Nothing moves until the host pulls, and it cannot pull before this is answered.
                     m.next = "DRAIN"
 
@@ -326,6 +310,8 @@ class Executor(wiring.Component):
                                     m.next = "FIXED"
                                 with m.If(which.READ):
                                     m.next = "FETCH"
+                                with m.If(which.DESCRIBE):
+                                    m.next = "WAIT"
                             with m.Case(Status.SEQUENCE, Status.POSITION):
                                 m.next = "FIXED"
 
@@ -340,7 +326,7 @@ class Executor(wiring.Component):
             # Answers of known length, picked byte by byte.
             with m.State("FIXED"):
                 byte, last, flags = Signal(8), Signal(), Signal(8)
-                m.d.comb += flags.eq(committed)
+                m.d.comb += flags.eq(FLAG_RATE | committed)
                 with m.If(send(byte)):
                     m.d.sync += beat.eq(beat + 1)
                     with m.If(last):
@@ -354,9 +340,9 @@ class Executor(wiring.Component):
                                 m.next = "WAIT"
                 fields = (
                     (which.PUSH, position_in),
-                    (which.STATUS, Cat(flags, self.dropped, position_in, produced, ended)),
+                    (which.STATUS, Cat(flags, self.dropped, position_in, kept.produced, kept.ended)),
                     (which.IDENTIFY, flags),
-                    (which.PULL, Mux(status == Status.OK, address, produced)),
+                    (which.PULL, Mux(status == Status.OK, address, kept.produced)),
                 )
                 with m.If(status == Status.SEQUENCE):
                     m.d.comb += [byte.eq(Mux(beat[0], 0, expected)), last.eq(beat[0])]
@@ -368,19 +354,20 @@ class Executor(wiring.Component):
             with m.State("WAIT"):
                 m.next = "IDENTITY"
             with m.State("IDENTITY"):
-                with m.If(send(identity_read.data)):
-                    m.d.sync += address.eq(address + 1)
-                    m.next = "WAIT"
-                    with m.If(address == len(identity) - 1):
-                        m.next = "END"
+                with m.If(past | (which.DESCRIBE & (none_asked | none_left))):
+                    m.next = "END"
+                with m.Else():
+                    with m.If(send(identity_read.data)):
+                        m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
+                        m.next = "WAIT"
 
             with m.State("ANSWER"):
-                with m.If(none_ahead | none_asked | none_left):
+                with m.If(kept.none_ahead | none_asked | none_left):
                     m.next = "END"
                 with m.Else():
                     m.next = "ANSWER_BYTE"
             with m.State("ANSWER_BYTE"):
-                with m.If(send(kept_read.data)):
+                with m.If(send(kept.data)):
                     m.d.sync += [address.eq(address + 1), count.eq(count - 1), left.eq(left - 1)]
                     m.next = "ANSWER_NEXT"
             with m.State("ANSWER_NEXT"):
@@ -389,14 +376,14 @@ class Executor(wiring.Component):
             with m.State("FETCH"):
                 m.d.comb += [select.eq(1), flush.eq(1)]
                 m.d.sync += [beat.eq(beat + 1), shifts.eq(0)]
-                with m.If(~in_region | none_asked | cramped):
+                with m.If(~place.in_region | none_asked | place.cramped):
                     m.next = "END"
                 with m.Elif(beat == READ_LATENCY + 1):
                     m.d.sync += [word.eq(self.config.read_data), beat.eq(0), count.eq(count - 1)]
                     m.next = "SHIFT_OUT"
             with m.State("SHIFT_OUT"):
                 m.d.comb += flush.eq(1)
-                with m.If(fresh & beyond):
+                with m.If(fresh & place.beyond):
                     m.d.sync += address.eq(address + 1)
                     m.next = "FETCH"
                 with m.Elif(fresh):
@@ -406,5 +393,6 @@ class Executor(wiring.Component):
             with m.State("END"):
                 m.d.comb += [item.end.eq(1), self.items.valid.eq(1)]
                 with m.If(self.items.ready):
+                    m.d.comb += self.change.eq(which.RATE & (status == Status.OK))
                     m.next = "REST"
         return m

@@ -14,6 +14,7 @@ from npde_hdl.plan.evolve_cost import evolved
 from npde_hdl.plan.logic import LINK_COST, fed_back_cost, pool_luts, step_luts
 from npde_hdl.plan.misfit import elsewhere, misfit, narrower
 from npde_hdl.plan.plan import EvolvedStep, FedBackStep, Plan, PooledStep, WeightedStep, bytes_a_frame
+from npde_hdl.primitive.product import KINDS, PAIRED, pairable
 from npde_hdl.stencil.line_buffer import words_for
 from npde_hdl.stencil.reach import Reach
 from npde_hdl.stencil.recurrent import CELLS
@@ -135,11 +136,10 @@ def _weighted(
             words = words_for(packing, cells)
             rows = family.brams(words, simd * grid.q.width)
             table = 1 if hasattr(stencil.phi, "entries") else 0
-            for multiplier in ("generic", family.dsp_kind):
-                a, b = grid.q.width, stencil.weight.width
-                if multiplier != "generic" and (not budget.dsps or max(a, b) > (16 if family.name == "ice40" else 18)):
-                    continue
-                dsps = family.dsps(pe * simd, a, b) if multiplier != "generic" else 0
+            a, b = grid.q.width, stencil.weight.width
+            for multiplier in _multipliers(family, budget, pe, a, b):
+                blocks = pe * simd // (2 if multiplier in PAIRED else 1)
+                dsps = family.dsps(blocks, a, b) if multiplier != "generic" else 0
                 luts = step_luts(packing, multiplier, words, family)
                 for memory in ("block", "spram") if budget.sprams else ("block",):
                     brams = rows + table + (family.brams(packing.depth, packing.width) if memory == "block" else 0)
@@ -147,6 +147,15 @@ def _weighted(
                     yield WeightedStep(
                         index, copy, packing, cells, multiplier, memory, Cost(luts, dsps, brams, sprams)
                     )
+
+
+def _multipliers(family: Family, budget: Cost, pe: int, a_width: int, b_width: int) -> Iterator[str]:
+    """The kinds that form the products of ``pe`` output lanes."""
+    yield "generic"
+    if budget.dsps and max(a_width, b_width) <= KINDS[family.dsp_kind]:
+        yield family.dsp_kind
+        if family.pair_kind and pe % 2 == 0 and pairable(a_width, b_width):
+            yield family.pair_kind
 
 
 def _fed_back(index: int, step: Recurrent, grid: Grid, family: Family, budget: Cost) -> Iterator[FedBackStep]:

@@ -7,6 +7,7 @@ import math
 from npde.link.packing import Packing
 from npde.program import Grid, Pool
 from npde_hdl.board.family import Cost, Family
+from npde_hdl.primitive.product import PAIRED
 from npde_hdl.stencil.step import reaction_lanes
 
 LINK_COST = {"ice40": Cost(luts=1700, brams=5), "ecp5": Cost(luts=2050, brams=4)}
@@ -39,11 +40,13 @@ def step_terms(packing: Packing, multiplier: str, words: int, family: Family) ->
     """What the logic of a stencil step grows with; its rows have ``words`` words, its weights are in block RAM."""
     stencil, grid, fold = packing.stencil, packing.grid, packing.fold
     accumulator, bits = stencil.accumulator_width(grid), grid.q.width
+    # Two products out of one: an adder where the operand is put together, one where they are taken apart.
+    pairs = fold.multipliers // 2 * (bits + 2 * stencil.weight.width) if multiplier in PAIRED else 0
     return {
         "step": 1,
         "lanes in": bits * fold.simd,
         "products in logic": bits * stencil.weight.width * fold.multipliers if multiplier == "generic" else 0,
-        "adder tree": (fold.simd - 1) * fold.pe * (bits + stencil.weight.width),
+        "adder tree": (fold.simd - 1) * fold.pe * (bits + stencil.weight.width) + pairs,
         "biases held": packing.bias_beats * packing.lane_bits * fold.pe,
         "accumulators": (accumulator + stencil.skip * bits) * fold.pe,
         "centres": stencil.skip * bits * fold.pe,

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from npde.errors import FitError
 from npde.link.evolve_packing import packings
 from npde.link.packing import Packing
-from npde.link.protocol import Region, answer_bytes, sample_bytes
+from npde.link.protocol import LEAST_CYCLES, RATE_TOLERANCE, Region, answer_bytes, sample_bytes
 from npde.program import Evolve, Grid, Pool, Program
 from npde_hdl.board.family import Cost
 from npde_hdl.evolve.arithmetic import multipliers_of
 from npde_hdl.primitive.product import STEADY
 from npde_hdl.readout.pool import CYCLES
 from npde_hdl.stencil.recurrent import turnaround
-
-BAUD_TOLERANCE = 0.02
-"""Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
-LEAST_DIVISOR = 4
 
 
 def bytes_a_frame(program: Program) -> int:
@@ -170,11 +166,11 @@ class Plan:
     cost: Cost
 
     def __post_init__(self) -> None:
-        made = self.clock / self.divisor if self.divisor >= LEAST_DIVISOR else 0
-        if abs(made - self.baud) > self.baud * BAUD_TOLERANCE:
+        made = self.clock / self.divisor if self.divisor >= LEAST_CYCLES else 0
+        if abs(made - self.baud) > self.baud * RATE_TOLERANCE:
             raise FitError(
                 f"a clock of {self.clock / 1e6:g} MHz makes no {self.baud:,} baud: whole cycles a bit give "
-                f"{self.clock / max(LEAST_DIVISOR, self.divisor):,.0f}; choose another baud or clock"
+                f"{self.clock / max(LEAST_CYCLES, self.divisor):,.0f}; choose another baud or clock"
             )
 
     @property

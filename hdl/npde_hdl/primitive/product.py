@@ -6,14 +6,16 @@ from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-KINDS = {"generic": 64, "ice40_mac16": 16, "ecp5_mult18": 18}
+KINDS = {"generic": 64, "ice40_mac16": 16, "ecp5_mult18": 18, "ecp5_mult18_pairs": 18}
 """The kinds, and the widest operand each takes."""
+PAIRED = ("ecp5_mult18_pairs",)
+"""Kinds that form two products of one operand in one multiplication; see :func:`pairable`."""
 
 LATENCY = 2
 """Cycles from operands to products at least: a register on either side."""
-STEADY = {"generic": 3, "ice40_mac16": 2, "ecp5_mult18": 3}
+STEADY = {"generic": 3, "ice40_mac16": 2, "ecp5_mult18": 3, "ecp5_mult18_pairs": 3}
 """The same where nothing depends on the last result, so that a cycle more costs nothing."""
-FAR = ("ecp5_mult18",)
+FAR = ("ecp5_mult18", "ecp5_mult18_pairs")
 """Blocks in columns of their own, so far from block RAMs (which take 5.8 ns to read) that operands need a register on the way."""
 
 
@@ -29,6 +31,8 @@ class Products(wiring.Component):
     kind : str
         ``"generic"``: a ``*`` that synthesis maps to logic. ``"ice40_mac16"``: two products of up to
         8×8 bits a SB_MAC16, or one of up to 16×16. ``"ecp5_mult18"``: one of up to 18×18 a MULT18X18D.
+        ``"ecp5_mult18_pairs"``: two a MULT18X18D, of lanes ``i`` and ``i + count / 2``, whose ``a`` must be
+        the same value: ``a · (b[i + count / 2]·2^s + b[i])`` with ``s = a_width + b_width`` holds both, exactly.
     latency : int
         Cycles from operands to products, at least :data:`LATENCY`. The first one more splits a product in logic
         in two; the others, and all of a block's, are registers on the way to it.
@@ -51,8 +55,10 @@ class Products(wiring.Component):
         for width in (a_width, b_width):
             if not 1 <= width <= KINDS[kind]:
                 raise ValueError(f"{kind} multiplies operands of 1 to {KINDS[kind]} bits, not {width}")
-        if latency < LATENCY:
-            raise ValueError(f"products take {LATENCY} cycles at least, not {latency}")
+        if kind in PAIRED and (count % 2 or not pairable(a_width, b_width)):
+            raise ValueError(f"{kind} forms even numbers of products with a_width + 2·b_width below {KINDS[kind]}, not {count} of {a_width} by {b_width} bits")
+        if latency < (least := LATENCY + (kind in PAIRED)):
+            raise ValueError(f"products take {least} cycles at least, not {latency}")
         self.count, self.a_width, self.b_width, self.kind, self.latency = count, a_width, b_width, kind, latency
         super().__init__(
             {
@@ -65,9 +71,11 @@ class Products(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # A product in logic may take a cycle more for its sum of halves; a pair needs it to be taken apart.
         halved = self.kind == "generic" and self.latency > LATENCY and self.b_width > 1
+        finished = halved or self.kind in PAIRED
         self._a, self._b = self.a, self.b
-        for cycle in range(LATENCY + halved, self.latency):
+        for cycle in range(LATENCY + finished, self.latency):
             a, b = Signal.like(self.a, name=f"a_late{cycle}"), Signal.like(self.b, name=f"b_late{cycle}")
             with m.If(self.ce):
                 m.d.sync += [a.eq(self._a), b.eq(self._b)]
@@ -75,7 +83,10 @@ class Products(wiring.Component):
         if self.kind == "generic":
             self._generic(m, halved)
         elif self.kind == "ecp5_mult18":
-            self._mult18(m)
+            for lane in range(self.count):
+                m.d.comb += self.p[lane].eq(self._mult18(m, lane, self._a[lane], self._b[lane]))
+        elif self.kind in PAIRED:
+            self._mult18_pairs(m)
         elif max(self.a_width, self.b_width) <= 8:
             self._mac16_pairs(m)
         else:
@@ -155,28 +166,43 @@ class Products(wiring.Component):
             **idle,
         )
 
-    def _mult18(self, m):
-        for lane in range(self.count):
-            a, b, p = Signal(signed(18)), Signal(signed(18)), Signal(36)
-            m.d.comb += [a.eq(self._a[lane]), b.eq(self._b[lane]), self.p[lane].eq(p.as_signed())]
-            ports = {f"i_A{bit}": a[bit] for bit in range(18)}
-            ports |= {f"i_B{bit}": b[bit] for bit in range(18)}
-            ports |= {f"o_P{bit}": p[bit] for bit in range(36)}
-            m.submodules[f"mult{lane}"] = Instance(
-                "MULT18X18D",
-                p_REG_INPUTA_CLK="CLK0",
-                p_REG_INPUTA_CE="CE0",
-                p_REG_INPUTB_CLK="CLK0",
-                p_REG_INPUTB_CE="CE0",
-                p_REG_OUTPUT_CLK="CLK0",
-                p_REG_OUTPUT_CE="CE0",
-                p_REG_PIPELINE_CLK="NONE",
-                i_CLK0=ClockSignal(),
-                i_CE0=self.ce,
-                i_RST0=Const(0, 1),
-                i_SIGNEDA=Const(1, 1),
-                i_SIGNEDB=Const(1, 1),
-                i_SOURCEA=Const(0, 1),
-                i_SOURCEB=Const(0, 1),
-                **ports,
-            )
+    def _mult18_pairs(self, m):
+        half, shift = self.count // 2, self.a_width + self.b_width
+        for lane in range(half):
+            # A negative low product borrows from the high one; the register that takes them apart gives it back.
+            both = self._mult18(m, lane, self._a[lane], (self._b[lane + half] << shift) + self._b[lane])
+            low = both[:shift].as_signed()
+            with m.If(self.ce):
+                m.d.sync += [self.p[lane].eq(low), self.p[lane + half].eq(both[shift:].as_signed() + low[-1])]
+
+    def _mult18(self, m, lane, operand_a, operand_b):
+        """The product out of one MULT18X18D with registered operands and results (Lattice FPGA-TN-02205)."""
+        a, b, p = Signal(signed(18)), Signal(signed(18)), Signal(36)
+        m.d.comb += [a.eq(operand_a), b.eq(operand_b)]
+        ports = {f"i_A{bit}": a[bit] for bit in range(18)}
+        ports |= {f"i_B{bit}": b[bit] for bit in range(18)}
+        ports |= {f"o_P{bit}": p[bit] for bit in range(36)}
+        m.submodules[f"mult{lane}"] = Instance(
+            "MULT18X18D",
+            p_REG_INPUTA_CLK="CLK0",
+            p_REG_INPUTA_CE="CE0",
+            p_REG_INPUTB_CLK="CLK0",
+            p_REG_INPUTB_CE="CE0",
+            p_REG_OUTPUT_CLK="CLK0",
+            p_REG_OUTPUT_CE="CE0",
+            p_REG_PIPELINE_CLK="NONE",
+            i_CLK0=ClockSignal(),
+            i_CE0=self.ce,
+            i_RST0=Const(0, 1),
+            i_SIGNEDA=Const(1, 1),
+            i_SIGNEDB=Const(1, 1),
+            i_SOURCEA=Const(0, 1),
+            i_SOURCEB=Const(0, 1),
+            **ports,
+        )
+        return p.as_signed()
+
+
+def pairable(a_width: int, b_width: int) -> bool:
+    """Whether two products of one ``a`` fit a multiplier of 18×18: the lower of two ``b`` may borrow a bit of the upper."""
+    return a_width <= 18 and a_width + 2 * b_width + 1 <= 18

@@ -42,7 +42,8 @@ class Answer(wiring.Component):
         count, size = value_bytes(self.grid.q.width), self.grid.size
         label_count = label_bytes(self.grid)
         value = self.values.payload[0]
-        extended = Signal(signed(8 * count))
+        # Unsigned: Yosys 0.70 takes spare sign bits off a signed value whose part is selected (wreduce), and zeros stand there then.
+        extended = Signal(8 * count)
         place, index = Signal(range(max(count, label_count))), Signal(range(size))
         best, label = Signal.like(value), Signal(range(size))
         m.d.comb += extended.eq(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import signal
 import time
 from pathlib import Path
@@ -23,12 +24,30 @@ from npde.models import load_model
 from npde.wholefile import whole
 
 Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, virtual:icebreaker (virtual:BOARD:MODEL), or firmware:posix (firmware:BOARD:MODEL).")]
-Baud = Annotated[int, typer.Option(min=300, help="Bit rate of the port.")]
+
+
+def _rate(text: str) -> int:
+    """A bit rate; 0 for ``auto``."""
+    if text == AUTO:
+        return 0
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < SLOWEST:
+        raise typer.BadParameter(f"a bit rate is {SLOWEST} or more, or {AUTO}, not {text}")
+    return int(text)
+
+
+AUTO, SLOWEST = "auto", 300
+Baud = Annotated[
+    int,
+    typer.Option(
+        parser=_rate, metavar="RATE|auto",
+        help=f"Bit rate of the port; auto begins at {BAUD} and takes the fastest that board, port and cable bear.",
+    ),
+]  # fmt: skip
 
 
 def open_board(port: str, baud: int, model: str) -> Board:
     """The board on ``port``; one made for it is made for ``model``, and one that takes programs is given ``model``'s."""
-    return Board.open(of_model(port, model), load_model(model).program, baud=baud)
+    return Board.open(of_model(port, model), load_model(model).program, baud=baud or None)
 
 
 def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -36,10 +55,15 @@ def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarra
     return found.test_x[:count], found.test_y[:count]
 
 
-def load(model: ModelSource, port: Port, baud: Baud = BAUD, json: AsJson = False) -> None:
+def load(
+    model: ModelSource,
+    port: Port,
+    baud: Baud = AUTO,  # type: ignore[assignment]
+    json: AsJson = False,
+) -> None:
     """Give a board a model: its program, where the board takes programs at run time and has another, then its weights."""
     subject = load_model(model)
-    with Board.open(of_model(port, model), baud=baud) as board:
+    with Board.open(of_model(port, model), baud=baud or None) as board:
         program = "was there"
         if board.info.shape != subject.program.shape_hash:
             board.adopt(subject.program)
@@ -57,7 +81,7 @@ def infer(
     port: Port = "virtual:icebreaker",
     data: Annotated[str, typer.Option(help="digits, a folder of IDX files, or an .npz file: its test samples.")] = "digits",
     count: Annotated[int | None, typer.Option(min=1, help="The first so many, all by default.")] = None,
-    baud: Baud = BAUD,
+    baud: Baud = AUTO,  # type: ignore[assignment]
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write outputs and labels to this .npz.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -91,17 +115,18 @@ def infer(
 def info(
     port: Annotated[str | None, typer.Option("--port", help="Ask the board there.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Describe this model file or shipped model.")] = None,
-    baud: Baud = BAUD,
+    baud: Baud = AUTO,  # type: ignore[assignment]
     json: AsJson = False,
 ) -> None:
     """What a board says of itself, what a model holds, or (with neither) which boards and models there are."""
     if model is not None:
         show(model, _describe(load_model(model)), as_json=json)
     if port is not None:
-        with Board.open(port, baud=baud) as board:
-            held, told, counters, room = board.held, board.info, board.status(), board.room
+        with Board.open(port, baud=baud or None) as board:
+            held, told, counters, room, now = board.held, board.info, board.status(), board.room, board.session.baud
         values = {
             "board": told.board, "build": told.build.hex(), "program": told.shape.hex(), "clock": told.clock, "baud": told.baud,
+            "baud now": now,
             "model": held.hex() if held else "none", "sample bytes": told.sample, "answer bytes": told.answer,
             "weight memories": len(told.regions), "frames dropped": counters.dropped,
             "programs": f"loadable, {room.memory} bytes" if room else "built in",
@@ -128,7 +153,7 @@ def bench(
     port: Port = "virtual:icebreaker",
     data: Annotated[str, typer.Option(help="Whose test samples to send.")] = "digits",
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
-    baud: Baud = BAUD,
+    baud: Baud = AUTO,  # type: ignore[assignment]
     json: AsJson = False,
 ) -> None:
     """Time inference over the wire beside the golden model on this machine, and count cycles a frame."""
@@ -183,13 +208,13 @@ def serve_virtual(
 
 def doctor(
     port: Annotated[str | None, typer.Option("--port", help="Examine the board there; without, list the ports.")] = None,
-    baud: Baud = BAUD,
+    baud: Baud = AUTO,  # type: ignore[assignment]
     json: AsJson = False,
 ) -> None:
     """Find what is wrong with a board's connection, and say what to do."""
     from npde.link.doctor import examine, ports
 
-    findings = ports() if port is None else examine(port, baud)
+    findings = ports() if port is None else examine(port, baud or BAUD)
     if json:
         print(jsonlib.dumps({"ok": all(finding.ok for finding in findings), "findings": [finding._asdict() for finding in findings]}))
     else:

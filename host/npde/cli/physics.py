@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from npde.archive import read_npy
 from npde.cli.output import AsJson, show, writable
 from npde.errors import DataError, ProgramError
 
@@ -186,8 +187,8 @@ def _map(path: Path, name: str) -> np.ndarray:
 
 def _array(path: Path, what: str, shapes: list[tuple[int, ...]] | None) -> np.ndarray:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = read_npy(path)
+    except ValueError as error:
         raise DataError(f"{what}: {path} cannot be read as an .npy file") from error
     if not isinstance(array, np.ndarray) or not (
         np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)

@@ -11,9 +11,8 @@ from typing import Annotated
 
 import typer
 
-from npde.cli.link import Baud, open_board
+from npde.cli.link import AUTO, Baud, open_board
 from npde.cli.output import AsJson, complaints, results
-from npde.link.board import BAUD
 from npde.models import load_model
 from npde.serve.boards import RECONNECT, Boards
 
@@ -24,7 +23,7 @@ def serve(
         list[str] | None,
         typer.Option("--port", help="A board: /dev/ttyUSB1 or virtual:icebreaker; several times for several."),
     ] = None,
-    baud: Baud = BAUD,
+    baud: Baud = AUTO,  # type: ignore[assignment]
     host: Annotated[
         str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default; with it any Host header is taken.")
     ] = None,

@@ -6,6 +6,7 @@ import contextlib
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +24,12 @@ from npde.link.protocol import (
     FIELD_EMIT,
     FIELD_LOAD,
     FIELD_REPORT,
-    FRAME_BYTES,
+    FLAG_COMMITTED,
+    FLAG_RATE,
     HASH_BYTES,
-    OVERHEAD_BYTES,
+    INFO,
+    PAYLOAD,
+    REGION,
     Info,
     Kind,
     Region,
@@ -34,18 +38,22 @@ from npde.link.protocol import (
     sample_bytes,
     value_bytes,
 )
+from npde.link.rate import quicken, slow
 from npde.link.record import Recorder, Replay
-from npde.link.session import Session
+from npde.link.session import ALONE, NotWholeError, Session
 from npde.link.stream import Transfer
 from npde.model import Model
 from npde.program import Evolve, Program
 
 BAUD = 3_000_000
-PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 STALL = 120.0
 """Seconds without one answer more until a board is given up: minutes of a simulated one's work on a large frame."""
 
-READ = struct.Struct(COMMANDS[Kind.READ].request)
+IDENTIFY_TRIES = 4
+"""How often IDENTIFY is sent before its answer is asked for in parts."""
+MOST_DESCRIBED = HASH_BYTES + INFO.size + 255 * REGION.size
+DESCRIBE = struct.Struct(COMMANDS[Kind.DESCRIBE].request)
+READ, WRITE = struct.Struct(COMMANDS[Kind.READ].request), struct.Struct(COMMANDS[Kind.WRITE].request.rstrip("+"))
 COUNTERS = struct.Struct(COMMANDS[Kind.STATUS].reply)
 
 
@@ -67,27 +75,30 @@ class Board:
 
     def __init__(self, session: Session, *, release: Callable[[], object] = lambda: None, stall: float = STALL):
         self.session, self._release, self.stall = session, release, stall
-        self.info = self._identify()
+        flags, self.info = self._identify()
         session.ring = self.info.ring
+        self.takes_rate = bool(flags & FLAG_RATE)
+        """Whether it can be asked for another bit rate."""
         self.model: Model | None = None
         self.resident = False
         """Whether the loaded program's field stays on the board."""
 
-    def _identify(self) -> Info:
-        reply = self.session.ask(Kind.IDENTIFY)
+    def _identify(self) -> tuple[int, Info]:
+        flags, described = self._identity()
         try:
-            return Info.unpack(reply[1 + HASH_BYTES :])
+            return flags, Info.unpack(described[HASH_BYTES:])
         except ValueError as error:
             raise LinkError(f"the board on {self.session.port} describes itself wrongly: {error}") from error
 
     @classmethod
     def open(
-        cls, port: str, program: Program | None = None, *, baud: int = BAUD, record: Recorder | None = None, pipe: Pipe | None = None,
+        cls, port: str, program: Program | None = None, *, baud: int | None = None, record: Recorder | None = None, pipe: Pipe | None = None,
     ) -> Board:
         """The board on a device path, ``virtual:BOARD[:MODEL]`` (see :func:`npde.link.port.resolve`) or ``replay:FILE``.
 
         A board that takes programs at run time is given ``program``, if it has another; see :meth:`adopt`.
-        ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
+        ``baud``: the bit rate, and no other; without it :data:`BAUD` at first, then the fastest that board, port and line
+        bear (:mod:`npde.link.rate`). ``record`` is told every exchange; ``pipe`` carries the bytes in place of what ``port`` names.
         Raises :class:`LinkError` when none answers there.
         """
         path, release = resolve(port)
@@ -95,9 +106,11 @@ class Board:
             pipe = Replay(path.removeprefix(REPLAY))
         with contextlib.ExitStack() as undo:
             undo.callback(release)
-            session = Session(path, baud, pipe=pipe, answered=record or _unrecorded)
+            session = Session(path, BAUD if baud is None else baud, pipe=pipe, answered=record or _unrecorded)
             undo.callback(session.close)
             board = cls(session, release=release)
+            if baud is None and board.takes_rate and not isinstance(pipe, Replay):
+                quicken(session, board.info)
             if program is not None and program.shape_hash != board.info.shape and board.room is not None:
                 board.adopt(program)
             undo.pop_all()
@@ -106,12 +119,34 @@ class Board:
     @property
     def held(self) -> bytes | None:
         """The content hash of the model the board holds, whoever loaded it, or None."""
-        reply = self.session.ask(Kind.IDENTIFY)
-        return reply[1 : 1 + HASH_BYTES] if reply[0] else None
+        flags, described = self._identity()
+        return described[:HASH_BYTES] if flags & FLAG_COMMITTED else None
+
+    def _identity(self) -> tuple[int, bytes]:
+        """The board's flags; its model's hash and INFO block, in one piece or, on a line too bad for that, in many."""
+        session, got = self.session, bytearray()
+        if session.frame >= ALONE:
+            with contextlib.suppress(NotWholeError):
+                reply = session.ask(Kind.IDENTIFY, most_tries=IDENTIFY_TRIES)
+                return reply[0], reply[1:]
+        while True:
+            at, most = len(got), min(PAYLOAD - 3, session.frame)
+            status, reply = session.request(
+                Kind.DESCRIBE, DESCRIBE.pack(at, most), shorter=lambda fewer, at=at, most=most: DESCRIBE.pack(at, min(most, fewer))  # type: ignore[misc]
+            )
+            if status == Status.UNKNOWN:  # a board of before there was DESCRIBE
+                reply = session.ask(Kind.IDENTIFY)
+                return reply[0], reply[1:]
+            if status != Status.OK or len(got) > MOST_DESCRIBED:
+                raise LinkError(f"the board on {session.port} describes itself wrongly: {status.name} after {len(got)} bytes")
+            if not reply:
+                return session.ask(Kind.STATUS)[0], bytes(got)
+            got += reply
 
     def status(self) -> Counters:
         """The board's counters now."""
-        return Counters(*COUNTERS.unpack(self.session.ask(Kind.STATUS)))
+        flags, *counters = COUNTERS.unpack(self.session.ask(Kind.STATUS))
+        return Counters(flags & FLAG_COMMITTED, *counters)
 
     def reset(self) -> None:
         """Forget every sample and answer under way; the weights stay."""
@@ -138,7 +173,7 @@ class Board:
             )
         send(self.session, image(program), has)
         self.model, self.resident = None, False
-        self.info = self._identify()
+        _, self.info = self._identify()
         if self.info.shape != program.shape_hash:
             raise LinkError(f"the board on {self.session.port} took program {program.name!r} and names {self.info.shape.hex()}")
 
@@ -156,26 +191,37 @@ class Board:
                 f"{self.info.shape.hex()}, not {program.shape_hash.hex()}"
             )
         self.model = None
-        for number, (region, packing) in enumerate(zip(self.info.regions, self._packings(program), strict=True)):
-            packed = packing.pack(model.weights[region.step])
-            self._write(number, region, packed)
-            if self._read(number, region) != packed:
-                raise LinkError(f"weights of step {region.step} read back differently from how they were written")
+        self.session.settle()
+        with self.session.finishing():
+            for number, (region, packing) in enumerate(zip(self.info.regions, self._packings(program), strict=True)):
+                packed = packing.pack(model.weights[region.step])
+                self._write(number, region, packed)
+                if self._read(number, region) != packed:
+                    raise LinkError(f"weights of step {region.step} read back differently from how they were written")
         self.session.ask(Kind.COMMIT, model.content_hash)
         self.model = model
 
     def _write(self, number: int, region: Region, packed: bytes) -> None:
         """Every word of a region, several frames under way at once: any order is right."""
-        size, first = region.word_bytes, 0
+        size = region.word_bytes
         refused = None
-        while first < region.depth or self.session.pending:
-            count = max(1, min((PAYLOAD - 5) // size, self.session.frame // size, region.depth - first))
-            words = packed[first * size : (first + count) * size]
-            if words and self.session.room(3 + len(words)):
-                self.session.submit(Kind.WRITE, struct.pack("<BH", number, first) + words)
-                first += count
+        left: deque[tuple[int, int]] = deque([(0, region.depth)])
+        asked: deque[tuple[int, int]] = deque()
+        while left or asked:
+            first, end = left[0] if left else (0, 0)
+            count = max(1, min((PAYLOAD - 5) // size, self.session.frame // size, end - first))
+            if left and self.session.room(WRITE.size + count * size):
+                payload = WRITE.pack(number, first) + packed[first * size : (first + count) * size]
+                self.session.submit(Kind.WRITE, payload, shorter=partial(_fewer_words, payload, size))
+                asked.append((first, first + count))
+                left[0] = (first + count, end)
+                if first + count == end:
+                    left.popleft()
                 continue
-            request = self.session.collect()
+            request, (first, end) = self.session.collect(), asked.popleft()
+            wrote = (len(request.payload) - WRITE.size) // size
+            if first + wrote < end:  # a bad line made it shorter
+                left.append((first + wrote, end))
             refused = refused or (request.status if request.status != Status.OK else None)
         if refused is not None:
             raise LinkError(f"the board on {self.session.port} refused WRITE: {refused.name}")
@@ -192,7 +238,7 @@ class Board:
             if wanted and self.session.room(READ.size):
                 first, count = wanted.popleft()
                 part = max(1, min(count, (min(PAYLOAD - 3, self.session.frame) - widest) // size))
-                self.session.submit(Kind.READ, READ.pack(number, first, part))
+                self.session.submit(Kind.READ, READ.pack(number, first, part), shorter=partial(_fewer_read, number, first, part, size))
                 asked.append((first, part))
                 if count > part:
                     wanted.appendleft((first + part, count - part))
@@ -313,6 +359,7 @@ class Board:
 
     def close(self) -> None:
         """Give the port back, and end a virtual board that was started for it."""
+        slow(self.session, self.info)
         self.session.close()
         self._release()
 
@@ -321,6 +368,16 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _fewer_words(payload: bytes, size: int, most: int) -> bytes:
+    """A WRITE of the first words alone, as many as ``most`` bytes hold, or one."""
+    return payload[: WRITE.size + max(1, most // size) * size]
+
+
+def _fewer_read(number: int, first: int, count: int, size: int, most: int) -> bytes:
+    """A READ of as many words as ``most`` bytes hold, or one."""
+    return READ.pack(number, first, max(1, min(count, most // size)))
 
 
 def _unrecorded(_: object) -> None:

@@ -9,6 +9,8 @@ from cobs import cobs
 
 from npde.link.protocol import CRC_BYTES, DELIMITER, FRAME_BYTES, OVERHEAD_BYTES
 
+KEPT = 4 * FRAME_BYTES
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -39,3 +41,36 @@ def decode(stuffed: bytes) -> Frame | None:
     if zlib.crc32(content) != int.from_bytes(check, "little"):
         return None
     return Frame(content[0], content[1], content[2:])
+
+
+class Splitter:
+    """Frames out of a stream of bytes: what lies between delimiters, if it is one. ``harmed`` counts what is not.
+
+    However much comes without a delimiter, no more than :data:`KEPT` bytes of it are held.
+    """
+
+    def __init__(self) -> None:
+        self.harmed = 0
+        self._received = bytearray()
+
+    def take(self, block: bytes) -> None:
+        """More bytes came."""
+        self._received += block
+
+    def next(self) -> Frame | None:
+        """The next whole, unharmed frame, or None until more bytes come."""
+        while True:
+            stuffed, delimiter, rest = self._received.partition(bytes([DELIMITER]))
+            if not delimiter:
+                # Noise without a delimiter is no frame, however long.
+                del self._received[: max(0, len(self._received) - KEPT)]
+                return None
+            self._received = rest
+            frame = decode(bytes(stuffed)) if stuffed else None
+            if frame is not None:
+                return frame
+            self.harmed += bool(stuffed)
+
+    def clear(self) -> None:
+        """Forget what came."""
+        self._received.clear()

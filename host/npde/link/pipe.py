@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import os
+import sys
+import time
 from typing import Protocol
 
 import serial
@@ -13,6 +16,10 @@ WRITE_PATIENCE = 5.0
 """Seconds a port may take no bytes before it is given up."""
 
 
+TCGETS2, OUTPUT_SPEED = 0x802C542A, 10
+"""Linux's question for a line's settings, and which number of the answer (a ``termios2``) is the rate."""
+
+
 class Pipe(Protocol):
     """A byte pipe; every failure is a :class:`LinkError` of one sentence that names it."""
 
@@ -21,6 +28,12 @@ class Pipe(Protocol):
 
     def write(self, wire: bytes) -> None:
         """Send all of ``wire``."""
+
+    def now(self) -> float:
+        """Seconds on the clock that ``patience`` is measured by; a simulated line has its own."""
+
+    def rate(self, baud: int) -> int:
+        """Change the bit rate; returns the one the port has then, perhaps another."""
 
     def close(self) -> None:
         """Give it back; more than once does no harm."""
@@ -51,6 +64,27 @@ class SerialPipe:
             raise LinkError(f"the port {self.port} takes no more bytes; does anything listen there?") from error
         except (serial.SerialException, OSError) as error:
             raise LinkError(f"the board on {self.port} went away while it was written to: {error}") from error
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def rate(self, baud: int) -> int:
+        try:
+            self._serial.flush()
+            self._serial.baudrate = baud
+            return self._rate_now()
+        except (serial.SerialException, OSError, ValueError, OverflowError):
+            return 0
+
+    def _rate_now(self) -> int:
+        """A driver that cannot make a rate sets another, and says so here alone."""
+        if sys.platform != "linux":
+            return self._serial.baudrate
+        import fcntl
+
+        line = array.array("i", [0] * 64)
+        fcntl.ioctl(self._serial.fileno(), TCGETS2, line)
+        return line[OUTPUT_SPEED]
 
     def close(self) -> None:
         self._serial.close()

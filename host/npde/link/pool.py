@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from npde.errors import LinkError, NpdeError
 from npde.golden import Answer
-from npde.link.board import BAUD, Board
+from npde.link.board import Board
 from npde.model import Model
 
 BATCH = 64
@@ -67,7 +67,7 @@ class Pool:
             thread.start()
 
     @classmethod
-    def open(cls, ports: Sequence[str], model: Model, *, baud: int = BAUD, reconnect: float = 10.0) -> Pool:
+    def open(cls, ports: Sequence[str], model: Model, *, baud: int | None = None, reconnect: float = 10.0) -> Pool:
         """A pool of the boards on these ports, named as for :meth:`Board.open`."""
         return cls([lambda port=port: Board.open(port, model.program, baud=baud) for port in ports], model, reconnect=reconnect)  # type: ignore[misc]
 

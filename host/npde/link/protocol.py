@@ -35,6 +35,18 @@ docs/firmware.md, while its program goes on undisturbed. ``ADOPT`` judges the im
 program, whose weights are then zero and uncommitted, and both streams are empty; any other is ``REFUSED``, and nothing
 has changed. Before its first program such a board names the program of sixteen zeros, has no weight memories, and answers
 ``COMMIT`` with ``NO_MODEL``.
+
+**Bit rate.** A board begins at the bit rate its INFO block names. Where bit 1 of its flags is set, ``RATE`` asks for a
+faster one, in whole clock cycles a bit: from :data:`LEAST_CYCLES` to those of its first rate, else ``RANGE``. The answer still comes at the
+rate before; with the end of its last stop bit both directions change. A board at another rate than its first goes back to
+that by itself when a tenth of a second has passed, without a whole frame, since the change or since the first byte or
+error behind the last whole frame. A host that hears nothing goes back as well, and repeats there what it had asked:
+sequence number, streams and weights know nothing of it.
+
+**Bad lines.** Where each bit is flipped with probability p, N bytes arrive whole with probability (1 − p)^(8N). Every command can
+therefore be asked for in short frames: ``PUSH`` and ``WRITE`` with fewer bytes or words, ``PULL``, ``READ`` and ``DESCRIBE`` (the parts
+of what ``IDENTIFY`` says) for fewer. What cannot be cut is one word of a weight memory. A request under a number that the board cannot
+expect is a probe: it is not acted on, and its answer tells which requests arrived.
 """
 
 from __future__ import annotations
@@ -54,10 +66,18 @@ FRAME_BYTES = 512
 """The longest frame before stuffing: kind, sequence, payload and CRC together."""
 CRC_BYTES = 4
 OVERHEAD_BYTES = 2 + CRC_BYTES
+PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
+"""Bytes of the longest payload."""
 HASH_BYTES = 16
 NAME_BYTES = 16
 POSITION_MODULUS = 1 << 16
 FIELD_LOAD, FIELD_EMIT, FIELD_REPORT = 1, 2, 4
+LEAST_CYCLES = 4
+"""Fewest clock cycles of a bit."""
+RATE_TOLERANCE = 0.02
+"""Relative error of a bit's length that both ends still read (half a bit in ten, shared between them)."""
+RATE_HOLD_MS = 100
+"""How long a board waits for a whole frame at a rate it was asked for."""
 HEADER = struct.Struct("<BI")
 """Flags and time steps, in front of each sample of a program whose field stays on the board."""
 
@@ -76,6 +96,8 @@ class Kind(enum.IntEnum):
     PULL = 0x09
     PROGRAM = 0x0A
     ADOPT = 0x0B
+    RATE = 0x0C
+    DESCRIBE = 0x0D
 
 
 LOADING = frozenset({Kind.PROGRAM, Kind.ADOPT})
@@ -100,7 +122,7 @@ STATUSES: dict[Status, str] = {
     Status.SEQUENCE: "not the expected sequence number, nothing was done; the expected one follows (2 bytes)",
     Status.UNKNOWN: "no such command",
     Status.LENGTH: "too few or too many bytes for the command",
-    Status.RANGE: "no such weight memory, or a word beyond its end; a part of an image beyond the room for it",
+    Status.RANGE: "no such weight memory, or a word beyond its end; no such bit rate; a part of an image beyond the room for it",
     Status.NO_MODEL: "samples before a model was committed, or a commit before there is a program",
     Status.POSITION: "samples or answers from another position than the stream's; that one follows (2 bytes)",
     Status.REFUSED: "the image is no program for this board, and the one before stays; why (1 byte, a refusal) and a number follow (4 bytes)",
@@ -155,7 +177,7 @@ COMMANDS: dict[Kind, Command] = {
     command.kind: command
     for command in (
         Command(Kind.SYNC, "<4s", "<4sB", "nonce → the nonce, protocol version; sets the expected sequence number"),
-        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed), its hash, the INFO block"),
+        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed; bit 1: RATE is taken), its hash, the INFO block"),
         Command(
             Kind.STATUS,
             "<",
@@ -193,10 +215,16 @@ COMMANDS: dict[Kind, Command] = {
             "length of the image kept aside: it becomes the program, if it is sound; empties the pipeline and withdraws the "
             "committed model",
         ),
+        Command(Kind.RATE, "<H", "<", "clock cycles a bit, from the end of the answer on; UNKNOWN where the rate is fixed"),
+        Command(
+            Kind.DESCRIBE, "<HH", "<+",
+            "first byte, most bytes → that part of the model's hash and the INFO block, for a line on which IDENTIFY's "
+            "answer is too long",
+        ),
     )
 }
 
-FLAG_COMMITTED = 1
+FLAG_COMMITTED, FLAG_RATE = 1, 2
 
 INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("magic", "4s", "the four letters NPDE"),
@@ -205,7 +233,7 @@ INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("build", "8s", "identifies the bitstream: the first bytes of a hash over plan and gateware"),
     ("shape", "16s", "Program.shape_hash of the program the bitstream was built for"),
     ("clock", "I", "clock in hertz"),
-    ("baud", "I", "bit rate of the UART"),
+    ("baud", "I", "bit rate the UART begins at"),
     ("frame", "H", "longest frame in bytes, before stuffing"),
     ("ring", "H", "bytes of requests the board holds while one is carried out (2 a frame go to bookkeeping)"),
     ("answers", "H", "bytes of answers the board holds until they are pulled"),

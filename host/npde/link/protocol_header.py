@@ -21,6 +21,7 @@ def header() -> str:
         "HASH_BYTES": protocol.HASH_BYTES,
         "NAME_BYTES": protocol.NAME_BYTES,
         "FLAG_COMMITTED": protocol.FLAG_COMMITTED,
+        "FLAG_RATE": protocol.FLAG_RATE,
         "FIELD_LOAD": protocol.FIELD_LOAD,
         "FIELD_EMIT": protocol.FIELD_EMIT,
         "FIELD_REPORT": protocol.FIELD_REPORT,

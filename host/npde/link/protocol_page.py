@@ -45,6 +45,8 @@ def page() -> str:
             ("of which kind, sequence and CRC", f"{OVERHEAD_BYTES} bytes"),
             ("hashes of programs and models", f"{HASH_BYTES} bytes"),
             ("kind of an answer", f"the request's + 0x{REPLY:02x}"),
+            ("fewest clock cycles a bit", f"{protocol.LEAST_CYCLES}"),
+            ("wait for a whole frame at a rate asked for", f"{protocol.RATE_HOLD_MS} ms"),
             ("header of a resident field's sample", f"{_layout(protocol.HEADER.format.lstrip('<'))}: flags, time steps"),
             ("its flags", f"load {protocol.FIELD_LOAD}, emit {protocol.FIELD_EMIT}, report {protocol.FIELD_REPORT}"),
         )),

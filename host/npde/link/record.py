@@ -110,6 +110,12 @@ class Replay:
         back, self._back = bytes(self._back), bytearray()
         return back
 
+    def now(self) -> float:
+        return time.monotonic()
+
+    def rate(self, baud: int) -> int:
+        return baud
+
     def close(self) -> None:
         self._sent.clear()
         self._back.clear()

@@ -8,16 +8,14 @@ on the answers so far alone, never on the clock, so that a recorded run is asked
 from __future__ import annotations
 
 import struct
-import time
 from collections import deque
 from collections.abc import Iterator
 
 from npde.errors import LinkError
-from npde.link.protocol import FRAME_BYTES, OVERHEAD_BYTES, POSITION_MODULUS, Kind, Status
+from npde.link.protocol import OVERHEAD_BYTES, PAYLOAD, POSITION_MODULUS, Kind, Status
 from npde.link.session import BOOKKEEPING_BYTES, Session
 from npde.link.window import Request
 
-PAYLOAD = FRAME_BYTES - OVERHEAD_BYTES
 POSITION_BYTES = 2
 PULL = struct.Struct("<HH")
 MOST_PULLED = PAYLOAD - 3
@@ -29,8 +27,8 @@ MOST_PULLS, SLACK = 3, 0.7
 class Transfer:
     """One run of ``count`` samples, ``wire`` all their bytes, for as many answers of ``size`` bytes.
 
-    ``kept``: bytes of answers the board holds until they are pulled. ``stall``: seconds without a byte of answer after which
-    the board is given up. Iterate over :meth:`answers`.
+    ``kept``: bytes of answers the board holds until they are pulled. ``stall``: seconds without a byte of
+    answer, or a byte of samples taken, after which the board is given up. Iterate over :meth:`answers`.
     """
 
     def __init__(self, session: Session, wire: bytes, count: int, size: int, *, kept: int, stall: float):
@@ -40,7 +38,7 @@ class Transfer:
         self.most_unpulled = max(kept // size, 2)
         # A PULL repeats what those before it have not delivered yet: several only where the answers' way has room for that.
         self.most_pulls = min(MOST_PULLS, max(1, int(SLACK * self.sample / size)))
-        self.sent = self.got = self.freed = 0
+        self.sent = self.reached = self.got = self.freed = 0
         self.since_pull = 0
         self.pushes: deque[tuple[int, int, int]] = deque()
         """Of each PUSH under way its first byte, the one behind its last, and the ``turn`` it belongs to."""
@@ -55,21 +53,27 @@ class Transfer:
 
         Raises :class:`LinkError` when the board refuses, contradicts itself, stalls or goes away.
         """
-        wanted, last = self.count * self.size, time.monotonic()
+        with self.session.finishing():
+            yield from self._answers()
+
+    def _answers(self) -> Iterator[bytes]:
+        wanted, last = self.count * self.size, self.session.now()
         while self.got < wanted:
             self._ask()
             request = self.session.collect()
             if request.kind == Kind.PUSH:
+                reached = self.reached
                 self._pushed(request)
+                last = self.session.now() if self.reached > reached else last
                 continue
             piece = self._pulled(request)
             if self.got > wanted:
                 raise LinkError(f"the board on {self.session.port} gave more answers than it was given samples")
-            now = time.monotonic()
+            now = self.session.now()
             if piece:
                 last = now
                 yield piece
-                last += time.monotonic() - now  # what the caller did meanwhile is no stall
+                last += self.session.now() - now  # what the caller did meanwhile is no stall
             elif now - last > self.stall:
                 raise LinkError(
                     f"the board on {self.session.port} has answered {self.got // self.size} of {self.count} samples "
@@ -108,15 +112,16 @@ class Transfer:
 
     def _push(self, part: int) -> None:
         at = self.sent
-        self.session.submit(Kind.PUSH, struct.pack("<H", at % POSITION_MODULUS) + self.wire[at : at + part])
+        payload = struct.pack("<H", at % POSITION_MODULUS) + self.wire[at : at + part]
+        self.session.submit(Kind.PUSH, payload, shorter=lambda most: payload[: max(POSITION_BYTES + 1, most)])
         self.pushes.append((at, at + part, self.turn))
         self.sent += part
         self.since_pull += part
         self.top = max(self.top, self.sent)
 
     def _pull(self) -> None:
-        most = min(MOST_PULLED, self.session.frame)
-        self.session.submit(Kind.PULL, PULL.pack(self.got % POSITION_MODULUS, most))
+        at, most = self.got % POSITION_MODULUS, min(MOST_PULLED, self.session.frame)
+        self.session.submit(Kind.PULL, PULL.pack(at, most), shorter=lambda shorter: PULL.pack(at, min(most, shorter)))
         self.freed = self.got
         self.pulls += 1
         self.since_pull = 0
@@ -144,12 +149,15 @@ class Transfer:
         port = self.session.port
         if request.status not in (Status.OK, Status.POSITION) or len(request.reply) < POSITION_BYTES:
             raise LinkError(f"the board on {port} refused samples: {_name(request)}")
-        _, end, turn = self.pushes.popleft()
+        at, end, turn = self.pushes.popleft()
         reached = self.top - (self.top - int.from_bytes(request.reply[:POSITION_BYTES], "little")) % POSITION_MODULUS
         if reached < max(0, self.top - self.session.ring - PAYLOAD):
             raise LinkError(f"the board on {port} refused samples: it says it took {reached} bytes of {self.top}")
+        self.reached = max(self.reached, reached)
         if reached < end and turn == self.turn:
-            self.sent, self.turn, self.full = reached, self.turn + 1, True
+            # A PUSH that a bad line cut short and the board took whole says nothing of the board's room.
+            whole = reached >= at + len(request.payload) - POSITION_BYTES
+            self.sent, self.turn, self.full = reached, self.turn + 1, not whole
 
 
 def _name(request: Request) -> str:

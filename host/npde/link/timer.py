@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+IMPATIENCE = 1 / 50
+"""The least wait on a line that harms frames, in units of patience."""
+BACK_OFF, FORGETTING = 1.05, 0.9
+
 
 class Timer:
-    """``patience``: seconds waited at the least; more where answers were seen to take longer."""
+    """``patience``: seconds waited at the least on a sound line; more where answers were seen to take longer.
+
+    Where frames arrive harmed, waiting is what costs most: each halves the least wait, down to :data:`IMPATIENCE`. A repeat
+    that turns out to have been hasty (the answer was only late) makes it four times as long, up to ``patience`` again: a
+    slow board must not be asked ever more often.
+    """
 
     def __init__(self, patience: float):
         self.patience = patience
+        self._least = patience
         self._mean: float | None = None
         self._spread = 0.0
-        self._factor = 1.0
+        self._factor = self._growth = 1.0
 
     def wait(self, travelling: float) -> float:
         """Seconds to wait; ``travelling`` is how many of them the bytes spend on the wire anyhow."""
-        expected = 0.0 if self._mean is None else self._mean + 4 * self._spread
-        return max(self.patience, self._factor * expected) + travelling
+        return max(min(self.patience, self._growth * self._least), self._factor * self._expected) + travelling
+
+    @property
+    def pace(self) -> float:
+        """Seconds within which a board that lives has answered by all that was seen: the patience at the least."""
+        return max(self.patience, self._expected)
+
+    @property
+    def _expected(self) -> float:
+        return 0.0 if self._mean is None else self._mean + 4 * self._spread
 
     def measured(self, seconds: float) -> None:
         """An answer came after so long, to a request sent once."""
@@ -26,6 +44,24 @@ class Timer:
             self._mean += (seconds - self._mean) / 8
         self._factor = 1.0
 
-    def late(self) -> None:
-        """None came in time."""
-        self._factor = min(8.0, 2 * self._factor)
+    def late(self, *, harmed: bool) -> None:
+        """None came in time; ``harmed``: on a line that harms frames, which is reason enough."""
+        if harmed:
+            self._growth *= BACK_OFF
+        else:
+            self._factor = min(8.0, 2 * self._factor)
+
+    def voice(self) -> None:
+        """The board said something."""
+        self._growth = 1.0
+
+    def harmed(self) -> None:
+        """Something came that was no whole frame."""
+        self._least = max(IMPATIENCE * self.patience, self._least / 2)
+        # What was measured while the line was sound, of many frames under way, would else be believed for long.
+        if self._mean is not None:
+            self._mean, self._spread = FORGETTING * self._mean, FORGETTING * self._spread
+
+    def hasty(self) -> None:
+        """A repeat was for nothing: what it repeated had arrived."""
+        self._least = min(self.patience, 4 * self._least)

@@ -92,7 +92,7 @@ class Evolve(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="evolv
         for number, update in enumerate(self.body):
             self._check_update(update, grid, f"{where}, update {number}")
         used = {term.coefficient for update in self.body for term in update.terms}
-        if used != set(range(self.coefficients)):
+        if self.coefficients != len(used) or used != set(range(self.coefficients)):  # a count that fills no memory comes first
             raise ProgramError(f"{where}: its terms use coefficients {sorted(used)}, not each of 0 to {self.coefficients - 1}")
         return grid
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from npde.errors import ProgramError
+from npde.errors import ProgramError, one_line
 from npde.fixed import Q
 from npde.program.evolve import Evolve
 from npde.program.recurrent import Recurrent
@@ -19,6 +19,8 @@ Tensor = tuple[tuple[int, ...], Q]
 """A tensor's shape and the format of its integers."""
 
 HASH_BYTES = 16
+MOST_STEPS = 256
+"""As many as a board names in a byte."""
 
 
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +40,8 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         if not self.steps:
             raise ProgramError(f"program {self.name!r} has no steps")
+        if len(self.steps) > MOST_STEPS:
+            raise ProgramError(f"program {self.name!r} has {len(self.steps)} steps; {MOST_STEPS} is the most")
         last = self.grids()[-1]
         if self.argmax and (last.height, last.width) != (1, 1):
             raise ProgramError(f"program {self.name!r}: argmax needs a 1×1 grid, but the last step leaves {last}")
@@ -114,7 +118,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         try:
             return msgspec.json.decode(text, type=cls, strict=True)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise ProgramError(f"not a stencil-update program: {error}") from error
+            raise ProgramError(f"not a stencil-update program: {one_line(error)}") from error
 
     @property
     def shape_hash(self) -> bytes:

@@ -13,6 +13,8 @@ from npde.program.phi import Identity
 from npde.program.step import Grid, Stencil, Tap
 
 MOST_WAVES = 16
+MOST_CHANNELS = 256
+"""Eigenvalues of more would be looked for by the hour."""
 
 
 def check_stability(stencil: Stencil, grid: Grid, kernel: NDArray[np.int64], where: str) -> None:
@@ -28,6 +30,10 @@ def check_stability(stencil: Stencil, grid: Grid, kernel: NDArray[np.int64], whe
     if stencil.repeat == 1 or not isinstance(stencil.phi, Identity):
         return
     one = 1 << stencil.weight.frac if stencil.weight.frac >= 0 else 1
+    if len(kernel) > MOST_CHANNELS:
+        raise ProgramError(
+            f"{where}: a repeated linear stencil of {len(kernel)} channels; {MOST_CHANNELS} is the most that is judged"
+        )
     effective = kernel.astype(object)
     if stencil.skip:
         effective = _with_identity(effective, stencil, one)

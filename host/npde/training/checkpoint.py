@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npde.archive import read_npz
 from npde.training.errors import TrainingError
 from npde.wholefile import whole
 
@@ -39,10 +39,10 @@ def load(path: Path, key: str, like: Sequence[NDArray]) -> tuple[int, list[NDArr
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored, epoch = str(archive["key"]), int(archive["epoch"])
-            leaves = [archive[f"leaf{i}"] for i in range(len(archive.files) - 2)]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path)
+        stored, epoch = str(arrays["key"]), int(arrays["epoch"])
+        leaves = [arrays[f"leaf{i}"] for i in range(len(arrays) - 2)]
+    except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path} is not a readable checkpoint ({error}); delete it to start over") from error
     if stored != key or [leaf.shape for leaf in leaves] != [np.shape(leaf) for leaf in like]:
         raise TrainingError(f"{path} is a checkpoint of another run (recipe, seed or data differ); delete it to start over")

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from npde import golden
 from npde.data import Dataset
-from npde.link.board import BAUD, Board
+from npde.link.board import Board
 from npde.link.port import VIRTUAL
 from npde.training import learn
 from npde.training.recipe import Recipe, recipe
@@ -102,7 +102,7 @@ class NPDEClassifier(ClassifierMixin, BaseEstimator):
         return self._named(self._golden(X).label)
 
     @contextmanager
-    def to_board(self, port: str, *, baud: int = BAUD) -> Iterator[OnBoard]:
+    def to_board(self, port: str, *, baud: int | None = None) -> Iterator[OnBoard]:
         """Load the model onto the board at ``port``; within the context it predicts.
 
         ``virtual:BOARD`` starts a simulated one made for this model. Raises :class:`npde.errors.LinkError` as

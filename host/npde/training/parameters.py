@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from npde import tensorfile
 from npde.equation.reaction_diffusion import isotropic_laplacian
-from npde.errors import ProgramError
+from npde.errors import ProgramError, one_line
 from npde.model import Model, Preprocess, Weights
 from npde.program import MOORE, Program, Stencil
 from npde.training.recipe import Recipe
@@ -77,7 +77,7 @@ class FloatModel:
         except (msgspec.DecodeError, ValueError) as error:
             if isinstance(error, ProgramError):
                 raise
-            raise ProgramError(f"{where} is not a readable float parameter file: {error}") from error
+            raise ProgramError(f"{where} is not a readable float parameter file: {one_line(error)}") from error
         return cls(Program.decode(header.get("program", "")), tensors, preprocess, recipe, notes)
 
 

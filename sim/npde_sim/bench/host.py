@@ -6,7 +6,18 @@ import struct
 
 from npde.link.frame import Frame, decode, encode
 from npde.link.layout import layouts
-from npde.link.protocol import DELIMITER, FRAME_BYTES, HASH_BYTES, OVERHEAD_BYTES, REPLY, VERSION, Info, Kind, Status
+from npde.link.protocol import (
+    DELIMITER,
+    FLAG_COMMITTED,
+    FRAME_BYTES,
+    HASH_BYTES,
+    OVERHEAD_BYTES,
+    REPLY,
+    VERSION,
+    Info,
+    Kind,
+    Status,
+)
 from npde.model import Model
 from npde_sim.bench.scoreboard import Mismatch
 from npde_sim.bench.uart import Line
@@ -54,7 +65,7 @@ class Host:
     async def identify(self) -> tuple[bytes | None, Info]:
         """The hash of the model the board holds, if any, and what it says of itself."""
         reply = await self.ask(Kind.IDENTIFY)
-        return reply[1 : 1 + HASH_BYTES] if reply[0] else None, Info.unpack(reply[1 + HASH_BYTES :])
+        return reply[1 : 1 + HASH_BYTES] if reply[0] & FLAG_COMMITTED else None, Info.unpack(reply[1 + HASH_BYTES :])
 
     async def load(self, model: Model, info: Info) -> None:
         """Write the weights, read every word back, commit."""

@@ -71,6 +71,17 @@ def test_the_fashion_model_keeps_four_fifths_of_the_multipliers_busy(name):
     assert plan.utilisation >= 0.80
 
 
+def test_narrow_weights_share_multipliers_two_and_two_where_the_board_has_wide_ones():
+    wide = Program(name="wide", input=Grid(16, 16, 8, F), steps=(
+        Stencil(out_channels=64, taps=MOORE, weight=Q(4, 3), bias=Q(16, 10), out=F),
+    ))  # fmt: skip
+    half = replace(boards.get("ulx3s-85f"), budget=Cost(80000, 64, 200))
+    (step,) = plan_for(wide, half).weighted
+    assert (step.multiplier, step.multipliers, step.cost.dsps) == ("ecp5_mult18_pairs", 128, 64)
+    assert step.multipliers == plan_for(wide, boards.get("ulx3s-85f")).cost.dsps
+    assert plan_for(wide, boards.get("icebreaker")).weighted[0].multiplier == "ice40_mac16"
+
+
 def test_a_baud_the_clock_cannot_make_is_refused_with_the_nearest():
     with pytest.raises(FitError, match=r"a clock of 24 MHz makes no 5,000,000 baud: whole cycles a bit give 4,800,000"):
         plan_for(small(), boards.get("icebreaker"), baud=5_000_000)

@@ -8,7 +8,7 @@ from npde.link.protocol import answer_bytes
 from npde.program import Grid, Q
 from npde_hdl.pipeline import ByteValues
 from npde_hdl.readout.answer import Answer
-from npde_sim.bench import Case, Expectation, Rack, draw, simulate
+from npde_sim.bench import Case, Expectation, Mismatch, Rack, draw, simulate
 from npde_sim.bench.lanes import BYTES, Lanes
 
 FRAMES = 6
@@ -65,3 +65,23 @@ async def gathers(bench, widths):
 
 def test_sample_bytes_become_values():
     simulate(Rack({f"w{width}": ByteValues(width) for width in WIDTHS}), gathers, cases=CASES, widths=WIDTHS)
+
+
+async def prepares(bench, widths):
+    """How many bytes are taken while nobody asks for a value; one that is a value by itself is only passed on."""
+    taken = dict.fromkeys(widths, 0)
+    for width in widths:
+        getattr(bench.dut, f"w{width}__values__ready").value = 0
+        getattr(bench.dut, f"w{width}__bytes__valid").value = 1
+    for _ in range(12):
+        await bench.cycle()
+        for width in widths:
+            taken[width] += int(getattr(bench.dut, f"w{width}__bytes__ready").value)
+    for width in widths:
+        wanted = -(-width // 8) if width > 8 else 0
+        if taken[width] != wanted:
+            raise Mismatch(f"{width} bits: {wanted} bytes are taken before anyone asks for it, not {taken[width]}")
+
+
+def test_a_value_is_made_ready_before_anyone_asks():
+    simulate(Rack({f"w{width}": ByteValues(width) for width in WIDTHS}), prepares, cases=CASES[:1], widths=WIDTHS)

@@ -12,6 +12,7 @@ from npde.program import CENTRE, CROSS, MOORE, Clip, Grid, Identity, Q, Relu, St
 from npde_hdl.stencil.reach import Reach
 from npde_hdl.stencil.step import StencilStep, reaction_lanes
 from npde_sim.bench import Case, Expectation, Rack, draw, simulate
+from npde_sim.bench.cells import ecp5_mult18x18d
 from npde_sim.bench.lanes import Lanes
 
 F = Q(8, 6)
@@ -37,13 +38,19 @@ STEPS = {
 }
 
 
-def component(step, grid, fold, region, bus, room):
+STEPS["paired_weights"] = (stencil(4, CROSS, weight=Q(4, 2), bias=Q(16, 8), out=F), Grid(4, 3, 4, F), Fold(4, 2))
+MULTIPLIERS = {"paired_weights": "ecp5_mult18_pairs", "neumann": "ecp5_mult18"}
+"""Of steps that are not tried with products in logic."""
+
+
+def component(name, region, bus, room):
     """A step whose line buffer is as small as it may be, or as large as the planner makes it."""
+    step, grid, fold = STEPS[name]
     step.grid_after(grid, "step")
     packing = Packing(step, grid, fold)
     reach = Reach(grid, packing.beat_taps, step.boundary, step.stride)
     cells = reach.least_cells if room == "least" else reach.smooth_cells
-    return StencilStep(packing, region=region, cells=cells, bus_width=bus)
+    return StencilStep(packing, region=region, cells=cells, bus_width=bus, multiplier=MULTIPLIERS.get(name, "generic"))
 
 
 async def steps(bench, names):
@@ -82,9 +89,9 @@ async def configure(bench, name, packing, packed):
 @pytest.mark.parametrize("room", ["least", "smooth"])
 def test_every_step_gives_golden_values_whoever_stalls(room):
     bus = 8 * max(-(-Packing(*STEPS[name]).width // 8) for name in STEPS)
-    rack = Rack({name: component(*STEPS[name], region, bus, room) for region, name in enumerate(STEPS)})
+    rack = Rack({name: component(name, region, bus, room) for region, name in enumerate(STEPS)})
     cases = [Case(1, "all-out"), Case(2), Case(3, "bursts"), Case(4, "slow")]
-    simulate(rack, steps, cases=cases, names=list(STEPS))
+    simulate(rack, steps, cases=cases, sources=[ecp5_mult18x18d()], names=list(STEPS))
 
 
 async def leap(bench, name):
