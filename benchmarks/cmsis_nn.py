@@ -14,8 +14,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,7 @@ FLAGS = ["--specs=picolibc.specs", "-mcpu=cortex-m4", "-mthumb", "-std=c11", "-f
 FIELD, WEIGHT = Q(8, 7), Q(8, 7)
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """A 3×3 stencil of ``outputs`` channels at ``stride``, zero beyond the edge; or all values to ``outputs``, if ``dense``."""
 
     name: str
