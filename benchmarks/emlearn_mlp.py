@@ -1,12 +1,14 @@
-"""The digits' perceptron by npde's runtime and by emlearn's generated C: ``pip install emlearn && python benchmarks/emlearn_mlp.py``.
+"""The digits' perceptron by npde's runtime and by emlearn's generated C: ``python benchmarks/emlearn_mlp.py``.
 
-scikit-learn trains a perceptron of the same layers on the same samples, emlearn writes it as C in floating point, and both run on
-an emulated Cortex-M4, emlearn's with the FPU. Each answers 20 test samples, which its own reference, golden or
-scikit-learn, must label alike. Instructions are of one sample, values in to label out, counted as in ``benchmarks/firmware.py``.
+It needs ``pip install emlearn``. scikit-learn trains a perceptron of the same layers on the same samples, emlearn
+writes it as C in floating point, and both run on an emulated Cortex-M4, emlearn's with the FPU. Each answers 20 test
+samples, which its own reference, golden or scikit-learn, must label alike. Instructions are of one sample, values in to
+label out, counted as in ``benchmarks/firmware.py``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
 from pathlib import Path
@@ -73,7 +75,9 @@ def header(kind: str, rows: np.ndarray) -> str:
     return f"#include <stdint.h>\n#define FRAME_IN {rows.shape[1]}\n#define FRAME_OUT {len(rows)}\nstatic const {kind} frame[FRAME_OUT][FRAME_IN] = {{{body}}};\n"
 
 
-def program(place: Path, frame: str, body: str, objects: list[str], more: list[str], firmware: Path) -> tuple[int, int, int, np.ndarray]:
+def program(
+    place: Path, frame: str, body: str, objects: list[str], more: list[str], firmware: Path
+) -> tuple[int, int, int, np.ndarray]:
     """Instructions a sample, flash and RAM beyond a program that only prints, labels."""
     place.mkdir()
     (place / "frame.h").write_text(frame)
@@ -102,13 +106,30 @@ def main() -> None:
         fields = model.quantise_input(data.test_x)
         runtime = [str(place / "exported/model.c"), *map(str, sorted((place / "exported/src").glob("*.c")))]
         more = ["-I", str(place / "exported"), "-I", str(place / "exported/include"), "-DNPDE_CONSTANT_WEIGHTS"]
-        ours = program(place / "ours", header("int8_t", fields[:SAMPLES].reshape(SAMPLES, -1)), NPDE, runtime, more, place / "exported")
+        ours = program(
+            place / "ours",
+            header("int8_t", fields[:SAMPLES].reshape(SAMPLES, -1)),
+            NPDE,
+            runtime,
+            more,
+            place / "exported",
+        )
         wanted = golden.run(model, fields).label
         assert wanted is not None
         assert np.array_equal(ours[3], wanted[:SAMPLES])
 
-        emlearn.convert(net, method="inline").save(file=str(place / "mlp.h"), name="mlp")
-        more = ["-I", str(place), "-I", str(Path(emlearn.__file__).parent), "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-lm"]
+        with contextlib.chdir(place):  # it leaves a folder of its own where it is called
+            converted = emlearn.convert(net, method="inline")
+        converted.save(file=str(place / "mlp.h"), name="mlp")
+        more = [
+            "-I",
+            str(place),
+            "-I",
+            str(Path(emlearn.__file__).parent),
+            "-mfloat-abi=hard",
+            "-mfpu=fpv4-sp-d16",
+            "-lm",
+        ]
         theirs = program(place / "theirs", header("float", tests[:SAMPLES]), EMLEARN, [], more, place / "exported")
         assert np.array_equal(theirs[3], net.predict(tests[:SAMPLES]))
     print("| | instructions a sample | flash | RAM | test accuracy |\n| --- | --- | --- | --- | --- |")

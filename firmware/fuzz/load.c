@@ -1,8 +1,8 @@
 /* The loader, and whatever program it takes, under libFuzzer and every sanitizer.
  *
  * The input is an image without its CRC, which is put right here, or the loader would see nothing else. What is taken
- * is filled with weights, given values and run for a while; what is refused must leave the program and all its memory as
- * they were. */
+ * is filled with weights, given values and run for a while; what is refused must leave the program and all its memory
+ * as they were. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,12 @@ static uint8_t image[IMAGE_BYTES];
 static npde_ends ends;
 static npde_model model, model_before;
 static const npde_loadable place = {
-    .model = &model, .arena = arena, .arena_bytes = sizeof arena, .image = image, .image_bytes = sizeof image, .load = npde_load,
+    .model = &model,
+    .arena = arena,
+    .arena_bytes = sizeof arena,
+    .image = image,
+    .image_bytes = sizeof image,
+    .load = npde_load,
 };
 
 static void require(bool right)
@@ -43,15 +48,19 @@ static void fill(const uint8_t *bytes, size_t count)
     }
 }
 
-/* What one call of npde_work may cost: rows of very many products are sound, and too slow to be tried by the million. */
+/* What one call of npde_work may cost: rows of very many products are sound, and too slow to be tried by the million.
+ */
 static bool quick(void)
 {
     for (uint32_t i = 0; i < model.stage_count; i++) {
         const npde_stage *stage = &model.stages[i];
         uint64_t cost = (uint64_t)stage->before.width * stage->before.channels;
         if (stage->kind == NPDE_STENCIL || stage->kind == NPDE_STENCIL_IN_FRAME)
-            cost = (uint64_t)stage->after.width * (stage->as.stencil->kernel.outputs * (uint64_t)stage->as.stencil->kernel.inputs + stage->as.stencil->run_count);
-        if (stage->kind == NPDE_DENSE || stage->kind == NPDE_RECURRENT) cost = stage->as.dense->kernel.outputs * (uint64_t)stage->as.dense->kernel.inputs;
+            cost = (uint64_t)stage->after.width *
+                   (stage->as.stencil->kernel.outputs * (uint64_t)stage->as.stencil->kernel.inputs +
+                    stage->as.stencil->run_count);
+        if (stage->kind == NPDE_DENSE || stage->kind == NPDE_RECURRENT)
+            cost = stage->as.dense->kernel.outputs * (uint64_t)stage->as.dense->kernel.inputs;
         if (stage->kind == NPDE_EVOLVE) cost *= 64;
         if (cost > WORK) return false;
     }
@@ -65,13 +74,15 @@ static void run(const uint8_t *bytes, size_t count)
     int32_t value;
     if (model.resident && bytes[0] & 1) require(npde_order(&model, bytes[0] & 2, bytes[0] & 7, bytes[0] & 4) == 0);
     while (put < VALUES && work < WORK) {
-        const int32_t next = bytes[put % count] & 1 ? high - bytes[put % count] % (high + 1) : -high - 1 + bytes[put % count] % (high + 1);
+        const int32_t next = bytes[put % count] & 1 ? high - bytes[put % count] % (high + 1)
+                                                    : -high - 1 + bytes[put % count] % (high + 1);
         const int32_t took = npde_put(&model, next);
         require(took >= 0);
         put += (uint32_t)took;
         const uint32_t cost = npde_work(&model);
         work += cost < WORK ? cost : WORK;
-        while (npde_take(&model, &value)) {}
+        while (npde_take(&model, &value)) {
+        }
         if (!took && !cost) break;
     }
     npde_reset(&model);

@@ -1,8 +1,8 @@
 /* The board's side of the link under libFuzzer and every sanitizer.
  *
- * The first byte says how the rest comes down the line. Even: as it is. Odd: as requests, each a kind, a length and so many
- * bytes, framed here with the right sequence number and CRC, or the fuzzer would hardly find a frame; an image gets
- * its CRC before it is adopted. Every answer must be a whole frame, and each whole request has one. */
+ * The first byte says how the rest comes down the line. Even: as it is. Odd: as requests, each a kind, a length and so
+ * many bytes, framed here with the right sequence number and CRC, or the fuzzer would hardly find a frame; an image
+ * gets its CRC before it is adopted. Every answer must be a whole frame, and each whole request has one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,12 @@ static uint64_t arena[ARENA_BYTES / 8];
 static uint8_t image[IMAGE_BYTES];
 static npde_model running;
 static const npde_loadable place = {
-    .model = &running, .arena = arena, .arena_bytes = sizeof arena, .image = image, .image_bytes = sizeof image, .load = npde_load,
+    .model = &running,
+    .arena = arena,
+    .arena_bytes = sizeof arena,
+    .image = image,
+    .image_bytes = sizeof image,
+    .load = npde_load,
 };
 static npde_link link_state;
 static npde_deframer answers;
@@ -49,7 +54,8 @@ static uint32_t count_up(void)
     return ++cycles;
 }
 
-static const npde_board board = {.name = "fuzzed", .clock = 1, .baud = 1, .ring = 1, .patience = 200, .write = hear, .cycles = count_up};
+static const npde_board board = {
+    .name = "fuzzed", .clock = 1, .baud = 1, .ring = 1, .patience = 200, .write = hear, .cycles = count_up};
 
 /* What the exporter gave, and a successor may replace; the weights that requests change are put back. */
 static void begin(void)
@@ -95,7 +101,8 @@ static void ask(uint8_t kind, const uint8_t *payload, size_t length)
     const uint32_t before = answered;
     for (size_t i = 0; i < count; i++) npde_link_receive(&link_state, stuffed[i]);
     require(answered == before + 1);
-    for (int i = 0; i < MOST_WORK && npde_link_work(&link_state); i++) {}
+    for (int i = 0; i < MOST_WORK && npde_link_work(&link_state); i++) {
+    }
 }
 
 static void as_it_is(const uint8_t *bytes, size_t count)

@@ -1,4 +1,6 @@
-"""What the fuzzers begin with: ``python firmware/fuzz/seeds.py FOLDER`` writes ``seeds-load``, ``seeds-protocol`` and ``model.npde``.
+"""What the fuzzers begin with: ``python firmware/fuzz/seeds.py FOLDER`` writes it there.
+
+``seeds-load``, ``seeds-protocol`` and ``model.npde``.
 
 Small programs of every kind of step as images without their CRC, and conversations that load and run each, as
 ``load.c`` and ``protocol.c`` read them; the model is the first of the programs, for ``protocol.c`` to be built with.
@@ -27,14 +29,22 @@ AT_ONCE = 250
 
 def programs() -> dict[str, Program]:
     """Small ones: the fuzzers' arenas have 8 KiB."""
+
     def stencil(**more: object) -> Stencil:
         return Stencil(**{"out_channels": 2, "taps": CROSS, "weight": WEIGHT, "bias": BIAS, "out": FIELD} | more)  # type: ignore[arg-type]
 
     table = Table(Q(3, 2), tuple(range(-4, 4)))
     chains = {
-        "rows": (stencil(taps=MOORE, phi=Relu(), stride=2), Pool(kind="sum", size=2, out=Q(10, 6)), Dense(out_channels=3, weight=WEIGHT, bias=BIAS, out=Q(12, 6))),
+        "rows": (
+            stencil(taps=MOORE, phi=Relu(), stride=2),
+            Pool(kind="sum", size=2, out=Q(10, 6)),
+            Dense(out_channels=3, weight=WEIGHT, bias=BIAS, out=Q(12, 6)),
+        ),
         "frame": (stencil(boundary="periodic", repeat=9, skip=True, phi=Clip(-100, 100)),),
-        "wide": (stencil(boundary="dirichlet", weight=Q(16, 14), bias=Q(32, 20), out=Q(18, 12)), Pool(kind="max", size=3, out=Q(18, 12))),
+        "wide": (
+            stencil(boundary="dirichlet", weight=Q(16, 14), bias=Q(32, 20), out=Q(18, 12)),
+            Pool(kind="max", size=3, out=Q(18, 12)),
+        ),
         "table": (stencil(phi=table), Recurrent(out_channels=3, weight=WEIGHT, bias=BIAS, out=FIELD, phi=table)),
     }
     found = {name: Program(name=name, input=Grid(6, 5, 2, FIELD), steps=steps) for name, steps in chains.items()}
@@ -49,8 +59,16 @@ def conversation(data: bytes) -> bytes:
     """Load it, write a word, commit, push a header and values, pull."""
     requests = [(Kind.SYNC, b"abcd"), (Kind.IDENTIFY, b"")]
     requests += [(Kind.PROGRAM, struct.pack("<H", at) + data[at : at + AT_ONCE]) for at in range(0, len(data), AT_ONCE)]
-    requests += [(Kind.ADOPT, struct.pack("<H", len(data))), (Kind.WRITE, bytes(3) + b"\3"), (Kind.READ, bytes(3) + b"\4\0"), (Kind.COMMIT, bytes(16))]
-    requests += [(Kind.PUSH, bytes(2) + struct.pack("<BI", FIELD_LOAD | FIELD_EMIT, 2) + bytes(range(200))), (Kind.PULL, struct.pack("<HH", 0, 300))]
+    requests += [
+        (Kind.ADOPT, struct.pack("<H", len(data))),
+        (Kind.WRITE, bytes(3) + b"\3"),
+        (Kind.READ, bytes(3) + b"\4\0"),
+        (Kind.COMMIT, bytes(16)),
+    ]
+    requests += [
+        (Kind.PUSH, bytes(2) + struct.pack("<BI", FIELD_LOAD | FIELD_EMIT, 2) + bytes(range(200))),
+        (Kind.PULL, struct.pack("<HH", 0, 300)),
+    ]
     requests += [(Kind.STATUS, b""), (Kind.RESET, b"")]
     return REQUESTS + b"".join(bytes([kind, len(payload)]) + payload for kind, payload in requests)
 
@@ -73,7 +91,9 @@ def main(folder: Path) -> None:
             place = folder / f"seeds-{target}"
             place.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(seed)
-    (folder / "seeds-protocol" / "line").write_bytes(AS_IT_IS + bytes.fromhex("00 07 01 09 77 78 79 7a 05 2b 7d 0e a1 00"))
+    (folder / "seeds-protocol" / "line").write_bytes(
+        AS_IT_IS + bytes.fromhex("00 07 01 09 77 78 79 7a 05 2b 7d 0e a1 00")
+    )
 
 
 if __name__ == "__main__":

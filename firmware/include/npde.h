@@ -23,7 +23,7 @@
  * and a third, over a serial line: the link below.
  *
  * Rows. A step keeps the rows its window spans and gives a row as soon as it can: stencils (Dirichlet and Neumann),
- * pools, dense and recurrent steps hold rows, never frames. A whole frame is held by an evolution, by a periodic
+ * pools, dense and recurrent steps hold rows. A whole frame is held by an evolution, by a periodic
  * stencil whose taps leave their row, and by a repeated stencil where that takes less memory than a row buffer for
  * each repeat.
  */

@@ -17,7 +17,8 @@ static void react(const npde_stage *stage, void *to, unsigned bytes)
         return;
     }
     const int64_t *sums = dense->sums;
-    for (uint32_t o = 0; o < dense->kernel.outputs; o++) npde_set(to, bytes, o, npde_react(&dense->kernel.reaction, sums[o]));
+    for (uint32_t o = 0; o < dense->kernel.outputs; o++)
+        npde_set(to, bytes, o, npde_react(&dense->kernel.reaction, sums[o]));
 }
 
 static void begin(const npde_stage *stage)

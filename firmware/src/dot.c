@@ -48,6 +48,7 @@ NPDE_DOT(dot_16_16_narrow, int16_t, int16_t, int32_t)
 
 #endif
 
+NPDE_DOT(dot_8_16_narrow, int8_t, int16_t, int32_t)
 NPDE_DOT(dot_8_32_narrow, int8_t, int32_t, int32_t)
 NPDE_DOT(dot_16_32_narrow, int16_t, int32_t, int32_t)
 NPDE_DOT(dot_8_16_wide, int8_t, int16_t, int64_t)
@@ -59,7 +60,7 @@ void npde_dot(const npde_kernel *kernel, uint32_t at, const void *window, unsign
 {
     typedef void dot_function(const npde_kernel *, uint32_t, const void *, uint32_t, int64_t *);
     static dot_function *const functions[8] = {
-        NULL /* the short way */, dot_16_16_narrow, dot_8_32_narrow, dot_16_32_narrow,
+        dot_8_16_narrow, dot_16_16_narrow, dot_8_32_narrow, dot_16_32_narrow,
         dot_8_16_wide,   dot_16_16_wide,   dot_8_32_wide,   dot_16_32_wide,
     };
     const unsigned which = (kernel->memory->bytes == 2 ? 1u : 0u) + (field_bytes == 4 ? 2u : 0u) + (kernel->wide ? 4u : 0u);

@@ -1,7 +1,8 @@
 /* An image being read, twice: once to judge and measure it, then, sound and no larger than the room, to build from it.
  *
- * The first thing that is wrong is kept and ends the reading: from then on every number read is zero. Room is reserved in the
- * same order and measure both times; while measuring there is none, and a pointer to what is reserved is NULL. */
+ * The first thing that is wrong is kept and ends the reading: from then on every number read is zero. Room is reserved
+ * in the same order and measure both times; while measuring there is none, and a pointer to what is reserved is NULL.
+ */
 #ifndef NPDE_IMAGE_H
 #define NPDE_IMAGE_H
 
@@ -10,8 +11,8 @@
 /* What shared tables and scratch must hold, known once everything was measured. */
 typedef struct {
     uint32_t stages, memories;
-    uint32_t narrow, wide;    /* values of a window of int16_t, of int32_t */
-    uint32_t cell;            /* bytes */
+    uint32_t narrow, wide; /* values of a window of int16_t, of int32_t */
+    uint32_t cell; /* bytes */
     uint32_t outputs, rows, places, values;
 } npde_demand;
 
@@ -43,7 +44,8 @@ static inline bool npde_image_expect(npde_image *image, bool right, npde_error e
     return right && !image->error;
 }
 
-/* Room for `count` elements of `size` bytes, zero at first and aligned for any of them; NULL while measuring, or for none. */
+/* Room for `count` elements of `size` bytes, zero at first and aligned for any of them; NULL while measuring, or for
+ * none. */
 void *npde_image_reserve(npde_image *image, uint64_t count, size_t size);
 
 /* The larger of a demand and `least`. */
@@ -53,7 +55,8 @@ void npde_image_demand(uint32_t *demand, uint32_t least);
 uint8_t npde_image_bits(npde_image *image, uint32_t least, uint32_t most);
 uint8_t npde_image_bytes(unsigned bits);
 
-/* The next stage, with its buffers: `rows` of the grid before it; in a frame `old` and `first` rows as they were, and a line. */
+/* The next stage, with its buffers: `rows` of the grid before it; in a frame `old` and `first` rows as they were, and
+ * a line. */
 void npde_image_stage(npde_image *image, npde_stage stage, uint32_t rows, uint32_t old, uint32_t first, bool in_frame);
 
 /* The next weight memory, whose integers have `bits` bits; `words` is its place. */

@@ -7,8 +7,8 @@
 #define OPERAND_BITS 18u
 #define ACCUMULATOR (UINT64_C(1) << 62) /* twice what the host allows; an addend is at most half of it */
 
-/* Where the widths of an update's values stand in the image, a byte each: the forms' that are claimed, the products' that
- * they are saturated to. */
+/* Where the widths of an update's values stand in the image, a byte each: the forms' that are claimed, the products'
+ * that they are saturated to. */
 typedef struct {
     const npde_grid *grid;
     const npde_evolve *evolve;
@@ -53,8 +53,10 @@ static npde_form read_form(npde_image *image, const context *in, uint32_t number
         if (weights) weights[i] = (int8_t)weight;
     }
     if (image->error) return form;
-    const int64_t half = form.shift ? INT64_C(1) << (form.shift - 1) : 0, limit = INT64_C(1) << (width_of(image, in, number) - 1);
-    npde_image_expect(image, (low + half) >> form.shift >= -limit && (high + half) >> form.shift < limit, NPDE_ERROR_FORMAT);
+    const int64_t half = form.shift ? INT64_C(1) << (form.shift - 1) : 0, limit = INT64_C(1)
+                                                                                  << (width_of(image, in, number) - 1);
+    npde_image_expect(
+        image, (low + half) >> form.shift >= -limit && (high + half) >> form.shift < limit, NPDE_ERROR_FORMAT);
     form.taps = taps;
     form.weights = weights;
     return form;
@@ -72,7 +74,8 @@ static npde_product read_product(npde_image *image, const context *in, uint32_t 
     return product;
 }
 
-/* value · 2^shift, where each has so many bits, onto what an accumulator may reach; more than it can hold is an error. */
+/* value · 2^shift, where each has so many bits, onto what an accumulator may reach; more than it can hold is an error.
+ */
 static void add(npde_image *image, uint64_t *reached, uint32_t bits, uint32_t shift)
 {
     if (npde_image_expect(image, bits + shift <= 61, NPDE_ERROR_FORMAT)) *reached += UINT64_C(1) << (bits + shift);
@@ -100,7 +103,10 @@ static npde_target read_target(npde_image *image, const context *in, bool skip)
         term.coefficient = npde_image_number(image, 2);
         term.value = npde_image_number(image, 2);
         term.shift = (uint8_t)npde_image_number(image, 1);
-        if (!npde_image_expect(image, term.coefficient < in->evolve->coefficient_count && term.value < in->value_count, NPDE_ERROR_INDEX)) break;
+        if (!npde_image_expect(
+                image, term.coefficient < in->evolve->coefficient_count && term.value < in->value_count,
+                NPDE_ERROR_INDEX))
+            break;
         add(image, &reached, in->evolve->weight_bits - 1u + width_of(image, in, term.value) - 1u, term.shift);
         if (terms) terms[i] = term;
     }
@@ -116,7 +122,8 @@ static npde_update read_update(npde_image *image, context *in, uint32_t *biases)
     update.form_count = npde_image_number(image, 2);
     update.product_count = npde_image_number(image, 2);
     update.target_count = npde_image_number(image, 2);
-    npde_image_expect(image, boundary <= NPDE_PERIODIC && skip <= 1 && update.form_count && update.target_count, NPDE_ERROR_SHAPE);
+    npde_image_expect(
+        image, boundary <= NPDE_PERIODIC && skip <= 1 && update.form_count && update.target_count, NPDE_ERROR_SHAPE);
     update.boundary = (npde_boundary)boundary;
     update.skip = skip;
     in->widths_at = image->at;
@@ -159,14 +166,20 @@ static void name_memories(npde_image *image, npde_evolve *evolve, uint32_t biase
     const uint64_t held = planes ? ((uint64_t)evolve->times + evolve->map_memories - 1) / evolve->map_memories : 1;
     const uint64_t cells = held * in->grid->height * in->grid->width;
     const uint32_t memories = 1 + (*in->mapped ? evolve->map_memories : 0u);
-    npde_image_expect(image, words && words <= MOST_WORDS && (!*in->mapped || cells <= MOST_WORDS), NPDE_ERROR_MEMORIES);
+    npde_image_expect(
+        image, words && words <= MOST_WORDS && (!*in->mapped || cells <= MOST_WORDS), NPDE_ERROR_MEMORIES);
     if (!npde_image_expect(image, memories <= NPDE_MOST_REGIONS - image->demand.memories, NPDE_ERROR_MEMORIES)) return;
     if (image->memories) evolve->coefficients = &image->memories[image->demand.memories];
     if (image->memories && *in->mapped) evolve->maps = evolve->coefficients + 1;
     const npde_memory coefficients = {.depth = (uint16_t)words, .fields = 1, .bits = bits, .pe = evolve->map_memories};
     npde_image_memory(image, coefficients, npde_image_reserve(image, words, npde_image_bytes(bits)));
     for (uint32_t copy = 1; copy < memories; copy++) {
-        const npde_memory maps = {.depth = (uint16_t)cells, .fields = (uint16_t)in->maps, .bits = in->map_bits, .copy = (uint8_t)copy, .pe = evolve->map_memories};
+        const npde_memory maps = {
+            .depth = (uint16_t)cells,
+            .fields = (uint16_t)in->maps,
+            .bits = in->map_bits,
+            .copy = (uint8_t)copy,
+            .pe = evolve->map_memories};
         npde_image_memory(image, maps, npde_image_reserve(image, cells * in->maps, npde_image_bytes(in->map_bits)));
     }
 }
@@ -187,8 +200,10 @@ void npde_image_evolve(npde_image *image, npde_grid *grid)
     evolve.bias_bits = npde_image_bits(image, 2, 32);
     evolve.coefficient_count = npde_image_number(image, 2);
     evolve.update_count = npde_image_number(image, 1);
-    const bool possible = evolve.times && planes <= 1 && in.maps <= MOST_MAPS && (in.maps || !planes) && evolve.update_count;
-    npde_image_expect(image, possible && evolve.map_memories && (planes || evolve.map_memories == 1), NPDE_ERROR_SHAPE);
+    const bool possible =
+        evolve.times && planes <= 1 && in.maps <= MOST_MAPS && (in.maps || !planes) && evolve.update_count;
+    npde_image_expect(
+        image, possible && evolve.map_memories && (planes || evolve.map_memories == 1), NPDE_ERROR_SHAPE);
     evolve.planes = planes ? evolve.times : 1;
 
     npde_update *updates = npde_image_reserve(image, evolve.update_count, sizeof *updates);

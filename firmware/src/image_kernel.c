@@ -6,7 +6,8 @@
 
 #define MOST_WORDS 65535u
 #define DENSE_VALUES 128u
-#define ACCUMULATOR (UINT64_C(1) << 61) /* what 62 bits hold; every addend below is at most this, and few are added */
+#define ACCUMULATOR (UINT64_C(1) << 61) /* what 62 bits hold; every addend below is at most this, and few are added   \
+                                         */
 
 /* One cell as a step's outputs see it. */
 typedef struct {
@@ -20,7 +21,8 @@ static void judge_accumulator(npde_image *image, npde_kernel *kernel, uint32_t w
 {
     const uint64_t weight = UINT64_C(1) << (weight_bits - 1), field = UINT64_C(1) << (cell->bits - 1);
     const uint64_t bias = UINT64_C(1) << (kernel->bias_bits - 1);
-    const bool shifts = kernel->bias_bits + kernel->bias_shift <= 62u && cell->bits + kernel->skip_shift <= 62u && kernel->reaction.shift <= 62;
+    const bool shifts = kernel->bias_bits + kernel->bias_shift <= 62u && cell->bits + kernel->skip_shift <= 62u &&
+                        kernel->reaction.shift <= 62;
     if (!npde_image_expect(image, shifts, NPDE_ERROR_FORMAT)) return;
     const uint64_t rounding = kernel->reaction.shift ? UINT64_C(1) << (kernel->reaction.shift - 1) : 0;
     uint64_t high = weight * field * kernel->inputs + ((bias - 1) << kernel->bias_shift) + rounding;
@@ -44,7 +46,9 @@ static npde_reaction read_reaction(npde_image *image, uint32_t out_bits)
     if (!input_bits) {
         reaction.low = npde_image_signed(image, 4);
         reaction.high = npde_image_signed(image, 4);
-        npde_image_expect(image, reaction.low >= -highest - 1 && reaction.low <= reaction.high && reaction.high <= highest, NPDE_ERROR_FORMAT);
+        npde_image_expect(
+            image, reaction.low >= -highest - 1 && reaction.low <= reaction.high && reaction.high <= highest,
+            NPDE_ERROR_FORMAT);
         return reaction;
     }
     if (!npde_image_expect(image, input_bits >= 2 && input_bits <= 12, NPDE_ERROR_FORMAT)) return reaction;
@@ -64,7 +68,8 @@ static npde_reaction read_reaction(npde_image *image, uint32_t out_bits)
 
 /* A kernel's record, and the memories of its `repeat` copies, which share their words. `out_bits` of what follows it,
  * `weight_bytes` of a weight in memory. */
-static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, uint32_t repeat, uint8_t *out_bits, uint8_t *weight_bytes)
+static npde_kernel read_kernel(
+    npde_image *image, const seen *cell, bool skip, uint32_t repeat, uint8_t *out_bits, uint8_t *weight_bytes)
 {
     npde_kernel kernel = {.skip = skip};
     kernel.outputs = npde_image_number(image, 2);
@@ -76,13 +81,16 @@ static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, u
     const uint32_t lanes = npde_image_number(image, 2), leading = npde_image_number(image, 2);
     *out_bits = npde_image_bits(image, 2, 18);
     kernel.reaction = read_reaction(image, *out_bits);
-    if (!npde_image_expect(image, kernel.outputs && lanes && cell->channels % lanes == 0, NPDE_ERROR_SHAPE)) return kernel;
+    if (!npde_image_expect(image, kernel.outputs && lanes && cell->channels % lanes == 0, NPDE_ERROR_SHAPE))
+        return kernel;
 
     const uint32_t word_bits = lanes * weight_bits, folds = cell->channels / lanes;
     const uint64_t taps = (uint64_t)leading + cell->tap_count + (skip && !cell->centre);
     kernel.bias_words = (uint16_t)((kernel.bias_bits + word_bits - 1) / word_bits);
     const uint64_t beats = kernel.bias_words + taps * folds;
-    if (!npde_image_expect(image, word_bits <= 8 * NPDE_MOST_WORD_BYTES && beats * kernel.outputs <= MOST_WORDS, NPDE_ERROR_MEMORIES)) return kernel;
+    if (!npde_image_expect(
+            image, word_bits <= 8 * NPDE_MOST_WORD_BYTES && beats * kernel.outputs <= MOST_WORDS, NPDE_ERROR_MEMORIES))
+        return kernel;
     npde_image_expect(image, repeat <= NPDE_MOST_REGIONS - image->demand.memories, NPDE_ERROR_MEMORIES);
     kernel.inputs = cell->channels * cell->tap_count;
     kernel.pitch = (uint32_t)beats * lanes;
@@ -90,7 +98,11 @@ static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, u
     judge_accumulator(image, &kernel, weight_bits, cell);
 
     const npde_memory memory = {
-        .depth = (uint16_t)(beats * kernel.outputs), .fields = (uint16_t)lanes, .bits = weight_bits, .pe = 1, .simd = (uint16_t)lanes,
+        .depth = (uint16_t)(beats * kernel.outputs),
+        .fields = (uint16_t)lanes,
+        .bits = weight_bits,
+        .pe = 1,
+        .simd = (uint16_t)lanes,
     };
     if (image->memories) kernel.memory = &image->memories[image->demand.memories];
     void *words = npde_image_reserve(image, (uint64_t)memory.depth * lanes, npde_image_bytes(weight_bits));
@@ -103,7 +115,9 @@ static npde_kernel read_kernel(npde_image *image, const seen *cell, bool skip, u
 }
 
 /* On the short way windows of two cells, of which one is gathered as it lies in its rows; else of one. */
-static void demand_window(npde_image *image, const npde_kernel *kernel, uint32_t weight_bytes, uint32_t values, unsigned field_bytes, bool stencil)
+static void demand_window(
+    npde_image *image, const npde_kernel *kernel, uint32_t weight_bytes, uint32_t values, unsigned field_bytes,
+    bool stencil)
 {
     const uint32_t cells = stencil && npde_is_short(kernel, weight_bytes, field_bytes) ? 2 : 1;
     npde_image_demand(field_bytes == 4 ? &image->demand.wide : &image->demand.narrow, cells * values);
@@ -120,7 +134,8 @@ static seen read_taps(npde_image *image, const npde_grid *grid, npde_stencil *st
     npde_run run = {0};
     for (uint32_t i = 0; i < cell.tap_count && !image->error; i++) {
         const int32_t dy = npde_image_signed(image, 2), dx = npde_image_signed(image, 2);
-        const bool within = (!dy || (dy < grid->height && -dy < grid->height)) && (!dx || (dx < grid->width && -dx < grid->width));
+        const bool within =
+            (!dy || (dy < grid->height && -dy < grid->height)) && (!dx || (dx < grid->width && -dx < grid->width));
         npde_image_expect(image, within, NPDE_ERROR_SHAPE);
         cell.centre |= !dy && !dx;
         if (!i || dy < stencil->first_dy) stencil->first_dy = dy;
@@ -147,8 +162,11 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     const bool skip = flags & 1, in_frame = flags & 2;
     stencil.stride = (uint16_t)npde_image_number(image, 2);
     const uint32_t repeat = npde_image_number(image, 2);
-    if (!npde_image_expect(image, flags < 4 && boundary <= NPDE_PERIODIC && stencil.stride && repeat, NPDE_ERROR_SHAPE)) return;
-    npde_image_expect(image, stencil.stride <= (grid->height > grid->width ? grid->height : grid->width), NPDE_ERROR_SHAPE);
+    if (!npde_image_expect(
+            image, flags < 4 && boundary <= NPDE_PERIODIC && stencil.stride && repeat, NPDE_ERROR_SHAPE))
+        return;
+    npde_image_expect(
+        image, stencil.stride <= (grid->height > grid->width ? grid->height : grid->width), NPDE_ERROR_SHAPE);
     stencil.boundary = (npde_boundary)boundary;
     const seen cell = read_taps(image, grid, &stencil, skip);
     npde_grid after = *grid;
@@ -161,7 +179,9 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     after.width = (uint16_t)((grid->width + stencil.stride - 1u) / stencil.stride);
     const bool keeps = stencil.stride == 1 && after.channels == grid->channels;
     const bool again = repeat > 1 || in_frame;
-    if (!npde_image_expect(image, (keeps || !skip) && (!again || (keeps && after.bits == grid->bits)), NPDE_ERROR_SHAPE)) return;
+    if (!npde_image_expect(
+            image, (keeps || !skip) && (!again || (keeps && after.bits == grid->bits)), NPDE_ERROR_SHAPE))
+        return;
 
     stencil.repeat = (uint16_t)(in_frame ? repeat : 1);
     npde_stencil *place = npde_image_reserve(image, 1, sizeof *place);
@@ -170,7 +190,8 @@ void npde_image_stencil(npde_image *image, npde_grid *grid)
     npde_image_demand(&image->demand.outputs, stencil.kernel.outputs);
     npde_image_demand(&image->demand.rows, stencil.run_count);
 
-    npde_stage stage = {.kind = in_frame ? NPDE_STENCIL_IN_FRAME : NPDE_STENCIL, .before = *grid, .after = after, .as.stencil = place};
+    npde_stage stage = {
+        .kind = in_frame ? NPDE_STENCIL_IN_FRAME : NPDE_STENCIL, .before = *grid, .after = after, .as.stencil = place};
     const bool periodic = boundary == NPDE_PERIODIC, wraps = periodic && (stencil.first_dy || stencil.last_dy);
     const int32_t span = stencil.last_dy - stencil.first_dy + 1;
     const uint32_t rows = in_frame || wraps || span > grid->height ? grid->height : (uint32_t)span;
@@ -194,7 +215,9 @@ void npde_image_dense(npde_image *image, npde_grid *grid, bool recurrent)
     const uint32_t row = (uint32_t)grid->width * grid->channels;
     const uint64_t values = (uint64_t)row * grid->height;
     /* A recurrent step's outputs are among what it sees: they stand first in the kernel's record. */
-    const uint32_t outputs = image->error || image->length - image->at < 2 ? 0 : image->bytes[image->at] | (uint32_t)image->bytes[image->at + 1] << 8;
+    const uint32_t outputs = image->error || image->length - image->at < 2
+                                 ? 0
+                                 : image->bytes[image->at] | (uint32_t)image->bytes[image->at + 1] << 8;
     const uint64_t sees = recurrent ? (uint64_t)row + outputs : values;
     if (!npde_image_expect(image, sees <= UINT16_MAX, NPDE_ERROR_SHAPE)) return;
     const seen cell = {.channels = (uint32_t)sees, .bits = grid->bits, .tap_count = 1, .centre = true};
@@ -205,13 +228,17 @@ void npde_image_dense(npde_image *image, npde_grid *grid, bool recurrent)
     if (!npde_image_expect(image, !recurrent || after.bits == grid->bits, NPDE_ERROR_SHAPE)) return;
     after.bytes = npde_image_bytes(after.bits);
     after.channels = (uint16_t)dense.kernel.outputs;
-    dense.sums = npde_image_reserve(image, dense.kernel.outputs, npde_is_short(&dense.kernel, weight_bytes, grid->bytes) ? sizeof(int32_t) : sizeof(int64_t));
+    dense.sums = npde_image_reserve(
+        image, dense.kernel.outputs,
+        npde_is_short(&dense.kernel, weight_bytes, grid->bytes) ? sizeof(int32_t) : sizeof(int64_t));
     dense.state = npde_image_reserve(image, recurrent ? dense.kernel.outputs : 0, grid->bytes);
     npde_dense *place = npde_image_reserve(image, 1, sizeof *place);
     if (place) *place = dense;
     const uint32_t rows = recurrent ? 1 : rows_at_once(grid->height, row);
-    demand_window(image, &dense.kernel, weight_bytes, recurrent && outputs > row ? outputs : row * rows, grid->bytes, false);
-    const npde_stage stage = {.kind = recurrent ? NPDE_RECURRENT : NPDE_DENSE, .before = *grid, .after = after, .as.dense = place};
+    demand_window(
+        image, &dense.kernel, weight_bytes, recurrent && outputs > row ? outputs : row * rows, grid->bytes, false);
+    const npde_stage stage = {
+        .kind = recurrent ? NPDE_RECURRENT : NPDE_DENSE, .before = *grid, .after = after, .as.dense = place};
     npde_image_stage(image, stage, rows, 0, 0, false);
     *grid = after;
 }

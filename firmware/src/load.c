@@ -6,7 +6,8 @@
 #include "image.h"
 
 #define VERSION 1u
-#define HEADER_BYTES 30u /* magic, version, flags, steps, the input's grid, the shape hash, and the CRC behind the steps */
+#define HEADER_BYTES                                                                                                  \
+    30u /* magic, version, flags, steps, the input's grid, the shape hash, and the CRC behind the steps */
 #define CRC_BYTES 4u
 #define MOST_VALUES (UINT64_C(1) << 29) /* of a frame: its bytes have 32 bits */
 
@@ -41,17 +42,20 @@ void npde_image_pool(npde_image *image, npde_grid *grid)
     npde_grid after = *grid;
     after.bits = npde_image_bits(image, 2, 18);
     after.bytes = npde_image_bytes(after.bits);
-    const bool fits = flags < 2 && pool.tile_y && pool.tile_x && pool.tile_y <= grid->height && pool.tile_x <= grid->width;
+    const bool fits =
+        flags < 2 && pool.tile_y && pool.tile_x && pool.tile_y <= grid->height && pool.tile_x <= grid->width;
     if (!npde_image_expect(image, fits, NPDE_ERROR_SHAPE)) return;
     if (!npde_image_expect(image, pool.reaction.shift <= 61, NPDE_ERROR_FORMAT)) return;
     pool.reaction.high = (int32_t)((UINT32_C(1) << (after.bits - 1)) - 1);
     pool.reaction.low = -pool.reaction.high - 1;
     /* 2^32 cells of 18 bits and the rounding: less than 2^62. */
-    const uint64_t cells = pool.maximum ? 1 : (uint64_t)pool.tile_y * pool.tile_x, greatest = cells << (grid->bits - 1);
+    const uint64_t cells = pool.maximum ? 1 : (uint64_t)pool.tile_y * pool.tile_x,
+                   greatest = cells << (grid->bits - 1);
     pool.wide = greatest + (pool.reaction.shift ? UINT64_C(1) << (pool.reaction.shift - 1) : 0) > INT32_MAX;
     after.height = grid->height / pool.tile_y;
     after.width = grid->width / pool.tile_x;
-    pool.sums = npde_image_reserve(image, (uint64_t)after.width * after.channels, pool.wide ? sizeof(int64_t) : sizeof(int32_t));
+    pool.sums = npde_image_reserve(
+        image, (uint64_t)after.width * after.channels, pool.wide ? sizeof(int64_t) : sizeof(int32_t));
     npde_pool *place = npde_image_reserve(image, 1, sizeof *place);
     if (place) *place = pool;
     const npde_stage stage = {.kind = NPDE_POOL, .before = *grid, .after = after, .as.pool = place};
@@ -83,7 +87,8 @@ static void read_program(npde_image *image, npde_model *model)
     model->argmax = flags & 1;
     model->input = read_grid(image);
     npde_image_expect(image, flags < 2 && steps && measurable(&model->input), NPDE_ERROR_SHAPE);
-    for (unsigned i = 0; i < sizeof model->shape_hash; i++) model->shape_hash[i] = (uint8_t)npde_image_number(image, 1);
+    for (unsigned i = 0; i < sizeof model->shape_hash; i++)
+        model->shape_hash[i] = (uint8_t)npde_image_number(image, 1);
     npde_grid grid = model->input;
     uint32_t kind = 0;
     for (uint32_t i = 0; i < steps && !image->error; i++) {
@@ -92,7 +97,8 @@ static void read_program(npde_image *image, npde_model *model)
     }
     model->output = grid;
     model->resident = steps == 1 && kind == EVOLVE;
-    npde_image_expect(image, measurable(&grid) && (!model->argmax || (grid.height == 1 && grid.width == 1)), NPDE_ERROR_SHAPE);
+    npde_image_expect(
+        image, measurable(&grid) && (!model->argmax || (grid.height == 1 && grid.width == 1)), NPDE_ERROR_SHAPE);
     if (!image->error && image->at != image->length) {
         image->error = NPDE_ERROR_CUT;
         image->where = image->at;
@@ -106,7 +112,8 @@ static void read_program(npde_image *image, npde_model *model)
 static void reserve_shared(npde_image *image, const npde_demand *demand, npde_model *model)
 {
     npde_scratch *scratch = &model->scratch;
-    const uint64_t window = (uint64_t)demand->narrow * sizeof(int16_t), wide = (uint64_t)demand->wide * sizeof(int32_t);
+    const uint64_t window = (uint64_t)demand->narrow * sizeof(int16_t),
+                   wide = (uint64_t)demand->wide * sizeof(int32_t);
     scratch->window = npde_image_reserve(image, window > wide ? window : wide, 1);
     scratch->cell = npde_image_reserve(image, demand->cell, 1);
     scratch->start = npde_image_reserve(image, demand->outputs, sizeof(int64_t));
@@ -140,7 +147,8 @@ int32_t npde_load(const npde_loadable *place, const uint8_t *bytes, uint32_t len
     if (image.error) return refuse(where, (npde_error)image.error, image.where);
     const npde_demand demand = image.demand;
     reserve_shared(&image, &demand, &model);
-    if (image.used > place->arena_bytes) return refuse(where, NPDE_ERROR_MEMORY, image.used < UINT32_MAX ? (uint32_t)image.used : UINT32_MAX);
+    if (image.used > place->arena_bytes)
+        return refuse(where, NPDE_ERROR_MEMORY, image.used < UINT32_MAX ? (uint32_t)image.used : UINT32_MAX);
 
     memset(place->arena, 0, (size_t)image.used);
     memset(&image.demand, 0, sizeof image.demand);

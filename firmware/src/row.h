@@ -11,7 +11,8 @@ static inline size_t npde_row_values(const npde_grid *grid)
     return (size_t)grid->width * grid->channels;
 }
 
-/* Bytes from one place to another, a word at a time where words may lie anywhere: the memcpy of a small C library goes byte by byte. */
+/* Bytes from one place to another, a word at a time where words may lie anywhere: the memcpy of a small C library goes
+ * byte by byte. */
 static inline void npde_copy(void *to, const void *from, size_t bytes)
 {
 #ifdef __ARM_FEATURE_UNALIGNED

@@ -1,9 +1,9 @@
-/* The short way: weights of at most 8 bits, fields of at most 16, sums of 32. Two cells and two outputs at a time, so that each
- * weight and each field is loaded once for two products.
+/* The short way: weights of at most 8 bits, fields of at most 16, sums of 32. Two cells and two outputs at a time, so
+ * that each weight and each field is loaded once for two products.
  *
- * A window holds its cells' values four by four, the cells in turn, then what is left over of the first cell, and of the second.
- * Of each four the second and third change places on processors with SMLAD: their weights come out of a word of four as pairs
- * of the first and third, and of the second and fourth. */
+ * A window holds its cells' values four by four, the cells in turn, then what is left over of the first cell, and of
+ * the second. Of each four the second and third change places on processors with SMLAD: their weights come out of a
+ * word of four as pairs of the first and third, and of the second and fourth. */
 #include <string.h>
 
 #include "arithmetic.h"
@@ -48,10 +48,11 @@ static inline int32_t both(uint32_t weights, uint32_t values, int32_t sum)
 }
 
 /* The next four of a window, as two pairs, in one instruction, which the window's alignment allows. */
-#define NEXT_FOUR(first, second, at) __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(at) : : "memory")
+#define NEXT_FOUR(first, second, at)                                                                                  \
+    __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(at) : : "memory")
 
-/* The next four weights, and those so many bytes farther: written out, or the compiler walks with a pointer for each output, and
- * runs out of registers. */
+/* The next four weights, and those so many bytes farther: written out, or the compiler walks with a pointer for each
+ * output, and runs out of registers. */
 #define NEXT_WORD(word, at) __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(at) : : "memory")
 #define FAR_WORD(word, at, far) __asm__ volatile("ldr %0, [%1, %2]" : "=r"(word) : "r"(at), "r"(far) : "memory")
 
@@ -74,9 +75,11 @@ static void arrange_fours(int16_t *to, uint32_t step, const void *values, uint32
 }
 
 /* Two outputs, whose weights lie `pitch` apart, for two cells; `count` values, a multiple of four. */
-static inline void dot_two_cells(const int8_t *row, uint32_t pitch, const int16_t *window, uint32_t count, two *sum, two *other_sum)
+static inline void dot_two_cells(
+    const int8_t *row, uint32_t pitch, const int16_t *window, uint32_t count, two *sum, two *other_sum)
 {
-    int32_t mine_here = sum->here, mine_beside = sum->beside, other_here = other_sum->here, other_beside = other_sum->beside;
+    int32_t mine_here = sum->here, mine_beside = sum->beside, other_here = other_sum->here,
+            other_beside = other_sum->beside;
     for (const int8_t *end = row + count; row != end;) {
         uint32_t even, odd, even_beside, odd_beside, word, first;
         NEXT_FOUR(even, odd, window);
@@ -97,9 +100,12 @@ static inline void dot_two_cells(const int8_t *row, uint32_t pitch, const int16_
 }
 
 /* Outputs four by four, `outputs` a multiple of that, for one cell. */
-APART void dot_four_outputs(const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start, int32_t *sums)
+APART void dot_four_outputs(
+    const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start,
+    int32_t *sums)
 {
-    for (const int32_t *last = start + outputs; start != last; start += 4, sums += 4, row += 4 * pitch - count, window -= count) {
+    for (const int32_t *last = start + outputs; start != last;
+         start += 4, sums += 4, row += 4 * pitch - count, window -= count) {
         const int8_t *third = row + 2 * pitch;
         int32_t a = start[0], b = start[1], c = start[2], d = start[3];
         for (const int8_t *end = row + count; row != end;) {
@@ -142,10 +148,12 @@ static void arrange_fours(int16_t *to, uint32_t step, const void *values, uint32
             to[k] = field_bytes == 1 ? ((const int8_t *)values)[j + k] : ((const int16_t *)values)[j + k];
 }
 
-static inline void dot_two_cells(const int8_t *row, uint32_t pitch, const int16_t *window, uint32_t count, two *sum, two *other_sum)
+static inline void dot_two_cells(
+    const int8_t *row, uint32_t pitch, const int16_t *window, uint32_t count, two *sum, two *other_sum)
 {
     const int8_t *other = row + pitch;
-    int32_t mine_here = sum->here, mine_beside = sum->beside, other_here = other_sum->here, other_beside = other_sum->beside;
+    int32_t mine_here = sum->here, mine_beside = sum->beside, other_here = other_sum->here,
+            other_beside = other_sum->beside;
     for (const int8_t *end = row + count; row != end; row += 4, other += 4, window += 8)
         for (unsigned k = 0; k < 4; k++) {
             const int32_t weight = row[k], other_weight = other[k], here = window[k], beside = window[k + 4];
@@ -158,7 +166,9 @@ static inline void dot_two_cells(const int8_t *row, uint32_t pitch, const int16_
     *other_sum = (two){other_here, other_beside};
 }
 
-static void dot_four_outputs(const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start, int32_t *sums)
+static void dot_four_outputs(
+    const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start,
+    int32_t *sums)
 {
     for (const int32_t *last = start + outputs; start != last; start += 4, sums += 4, row += 4 * pitch) {
         const int8_t *second = row + pitch, *third = second + pitch, *fourth = third + pitch;
@@ -186,7 +196,9 @@ static inline int32_t dot_one_output(const int8_t *row, const int16_t *window, u
 
 #endif
 
-void npde_arrange_fours(int16_t *window, uint32_t cell, uint32_t cells, uint32_t at, const void *values, uint32_t count, unsigned field_bytes)
+void npde_arrange_fours(
+    int16_t *window, uint32_t cell, uint32_t cells, uint32_t at, const void *values, uint32_t count,
+    unsigned field_bytes)
 {
     int16_t *to = window + at * cells + 4 * cell;
     if (values) {
@@ -196,12 +208,14 @@ void npde_arrange_fours(int16_t *window, uint32_t cell, uint32_t cells, uint32_t
     for (uint32_t j = 0; j < count; j += 4, to += 4 * cells) memset(to, 0, 4 * sizeof *to);
 }
 
-void npde_arrange(int16_t *window, uint32_t cell, uint32_t cells, const void *values, uint32_t count, unsigned field_bytes)
+void npde_arrange(
+    int16_t *window, uint32_t cell, uint32_t cells, const void *values, uint32_t count, unsigned field_bytes)
 {
     const uint32_t fours = count & ~3u, left = count & 3u;
     arrange_fours(window + 4 * cell, 4 * cells, values, fours, field_bytes);
     int16_t *to = window + fours * cells + left * cell;
-    for (uint32_t j = fours; j < count; j++) *to++ = field_bytes == 1 ? ((const int8_t *)values)[j] : ((const int16_t *)values)[j];
+    for (uint32_t j = fours; j < count; j++)
+        *to++ = field_bytes == 1 ? ((const int8_t *)values)[j] : ((const int16_t *)values)[j];
 }
 
 void npde_begin_short(const npde_kernel *kernel, int32_t *sums)
@@ -225,7 +239,9 @@ void npde_begin_short(const npde_kernel *kernel, int32_t *sums)
 }
 
 /* Of an odd number of outputs the last is computed twice and kept once. */
-static void dot_two(const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start, int32_t *sums)
+static void dot_two(
+    const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start,
+    int32_t *sums)
 {
     const uint32_t fours = count & ~3u, left = count & 3u;
     for (uint32_t o = 0; o < outputs; o += 2, row += 2 * pitch) {
@@ -234,7 +250,8 @@ static void dot_two(const int8_t *row, uint32_t pitch, uint32_t outputs, const i
         dot_two_cells(row, far, window, fours, &sum, &other_sum);
         const int16_t *values = window + 2 * fours;
         for (uint32_t j = 0; j < left; j++) {
-            const int32_t weight = row[fours + j], other_weight = row[fours + j + far], here = values[j], beside = values[left + j];
+            const int32_t weight = row[fours + j], other_weight = row[fours + j + far], here = values[j],
+                          beside = values[left + j];
             sum.here += weight * here;
             sum.beside += weight * beside;
             other_sum.here += other_weight * here;
@@ -248,17 +265,22 @@ static void dot_two(const int8_t *row, uint32_t pitch, uint32_t outputs, const i
 }
 
 /* Four outputs at a time, then what is left of them one by one; last what is left of the values. */
-static void dot_one(const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start, int32_t *sums)
+static void dot_one(
+    const int8_t *row, uint32_t pitch, uint32_t outputs, const int16_t *window, uint32_t count, const int32_t *start,
+    int32_t *sums)
 {
     const uint32_t fours = count & ~3u, whole = outputs & ~3u;
     dot_four_outputs(row, pitch, whole, window, fours, start, sums);
-    for (uint32_t o = whole; o < outputs; o++) sums[o] = start[o] + dot_one_output(row + (size_t)o * pitch, window, fours);
+    for (uint32_t o = whole; o < outputs; o++)
+        sums[o] = start[o] + dot_one_output(row + (size_t)o * pitch, window, fours);
     if (fours == count) return;
     for (uint32_t o = 0; o < outputs; o++, row += pitch)
         for (uint32_t j = fours; j < count; j++) sums[o] += row[j] * window[j];
 }
 
-void npde_dot_short(const npde_kernel *kernel, uint32_t at, const int16_t *window, uint32_t cells, uint32_t count, const int32_t *start, int32_t *sums)
+void npde_dot_short(
+    const npde_kernel *kernel, uint32_t at, const int16_t *window, uint32_t cells, uint32_t count,
+    const int32_t *start, int32_t *sums)
 {
     const int8_t *row = (const int8_t *)kernel->memory->words + kernel->kernel_at + at;
     if (cells == 2)
@@ -267,9 +289,11 @@ void npde_dot_short(const npde_kernel *kernel, uint32_t at, const int16_t *windo
         dot_one(row, kernel->pitch, kernel->outputs, window, count, start, sums);
 }
 
-void npde_react_short(const npde_reaction *reaction, const int32_t *sums, uint32_t count, void *to, unsigned bytes, size_t from)
+void npde_react_short(
+    const npde_reaction *reaction, const int32_t *sums, uint32_t count, void *to, unsigned bytes, size_t from)
 {
-    const int32_t low = reaction->low, high = reaction->high, rounding = reaction->shift ? INT32_C(1) << (reaction->shift - 1) : 0;
+    const int32_t low = reaction->low, high = reaction->high,
+                  rounding = reaction->shift ? INT32_C(1) << (reaction->shift - 1) : 0;
     const unsigned shift = reaction->shift;
     const void *table = reaction->table;
     if (!table && bytes == 1) {

@@ -12,7 +12,8 @@ static const void *row_at(const npde_stage *stage, int32_t y)
     return npde_slot(stage->rows, &stage->before, (uint32_t)y % stage->row_count);
 }
 
-/* What the cell at column x sees, as it lies in the rows: a run of taps at once, or tap by tap where it leaves the grid. */
+/* What the cell at column x sees, as it lies in the rows: a run of taps at once, or tap by tap where it leaves the
+ * grid. */
 static void gather(const npde_model *model, const npde_stage *stage, int32_t x, uint8_t *to)
 {
     const npde_stencil *stencil = stage->as.stencil;
@@ -50,19 +51,23 @@ static void gather_arranged(const npde_model *model, const npde_stage *stage, in
         const uint8_t *row = model->scratch.tap_rows[r];
         const int32_t from = x + run->dx;
         if (row && from >= 0 && from + (int32_t)run->taps <= grid->width) {
-            npde_arrange_fours(window, cell, cells, at, row + (uint32_t)from * size, run->taps * channels, grid->bytes);
+            npde_arrange_fours(
+                window, cell, cells, at, row + (uint32_t)from * size, run->taps * channels, grid->bytes);
             at += run->taps * channels;
             continue;
         }
         for (uint32_t tap = 0; tap < run->taps; tap++, at += channels) {
             const int32_t place = npde_place(from + (int32_t)tap, grid->width, stencil->boundary);
-            npde_arrange_fours(window, cell, cells, at, row && place >= 0 ? row + (uint32_t)place * size : NULL, channels, grid->bytes);
+            npde_arrange_fours(
+                window, cell, cells, at, row && place >= 0 ? row + (uint32_t)place * size : NULL, channels,
+                grid->bytes);
         }
     }
 }
 
 /* One or two cells from column x on, the short way. */
-static void short_cells(const npde_model *model, const npde_stage *stage, const void *own, uint32_t x, uint32_t cells, void *to)
+static void short_cells(
+    const npde_model *model, const npde_stage *stage, const void *own, uint32_t x, uint32_t cells, void *to)
 {
     const npde_stencil *stencil = stage->as.stencil;
     const npde_kernel *kernel = &stencil->kernel;
@@ -78,7 +83,9 @@ static void short_cells(const npde_model *model, const npde_stage *stage, const 
             npde_arrange(model->scratch.window, cell, cells, model->scratch.cell, kernel->inputs, grid->bytes);
         }
     }
-    npde_dot_short(kernel, 0, model->scratch.window, cells, kernel->inputs, (const int32_t *)(const void *)model->scratch.start, sums);
+    npde_dot_short(
+        kernel, 0, model->scratch.window, cells, kernel->inputs, (const int32_t *)(const void *)model->scratch.start,
+        sums);
     const size_t at = (size_t)x * outputs;
     if (own)
         for (uint32_t i = 0; i < cells * outputs; i++)

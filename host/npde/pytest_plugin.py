@@ -1,7 +1,7 @@
 """Fixtures for tests on a board: ``pytest --npde-board=virtual:icebreaker`` or ``--npde-board=/dev/ttyUSB1``.
 
-``board`` is an open :class:`npde.link.board.Board`, ``model`` the model its bitstream was built for or whose program it was given, ``npde_port`` its device
-path, ``npde_options`` the four options below by name. ``--npde-record FILE`` writes every exchange down, ``--npde-replay FILE``
+``board`` is an open :class:`npde.link.board.Board`, ``model`` the model its bitstream was built for or whose program it
+was given, ``npde_port`` its device path, ``npde_options`` the four options below by name. ``--npde-record FILE`` writes every exchange down, ``--npde-replay FILE``
 answers from such a file where there is no board: the same tests in the same order.
 """
 

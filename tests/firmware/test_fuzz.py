@@ -13,7 +13,10 @@ from npde.firmware.export import export
 from npde.models import load_model
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("clang"), reason="needs clang, Debian's clang and libclang-rt-dev")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("clang"), reason="needs clang, Debian's clang and libclang-rt-dev"),
+]
 
 
 @pytest.fixture
@@ -30,7 +33,16 @@ def fuzz(tmp_path):
         out = tmp_path / "out"
         subprocess.run([sys.executable, ROOT / "firmware/fuzz/seeds.py", out], check=True)
         export(load_model(str(out / "model.npde")), out / "model")
-        words = ["make", "-s", "-C", tmp_path / "firmware/fuzz", f"OUT={out}", f"FOLDER={out}/model", f"RUNS={runs}", "TIME=240"]
+        words = [
+            "make",
+            "-s",
+            "-C",
+            tmp_path / "firmware/fuzz",
+            f"OUT={out}",
+            f"FOLDER={out}/model",
+            f"RUNS={runs}",
+            "TIME=240",
+        ]
         return subprocess.run(words, capture_output=True, text=True, check=False)
 
     return run
@@ -42,11 +54,14 @@ def test_nothing_is_found_in_the_firmware_as_it_is(fuzz):
     assert [line.split(" executions")[0] for line in done.stdout.splitlines()] == ["load: 20000", "protocol: 20000"]
 
 
-@pytest.mark.parametrize("harm", [
-    ("image_kernel.c", "npde_image_expect(image, within, NPDE_ERROR_SHAPE);", "(void)within;"),
-    ("image_evolve.c", "term.coefficient < in->evolve->coefficient_count && ", ""),
-    ("load.c", "    if (image.used > place->arena_bytes)", "    if (image.used > 2 * place->arena_bytes)"),
-])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        ("image_kernel.c", "npde_image_expect(image, within, NPDE_ERROR_SHAPE);", "(void)within;"),
+        ("image_evolve.c", "term.coefficient < in->evolve->coefficient_count && ", ""),
+        ("load.c", "    if (image.used > place->arena_bytes)", "    if (image.used > 2 * place->arena_bytes)"),
+    ],
+)
 def test_a_bound_that_is_left_out_is_found(fuzz, harm):
     done = fuzz(harm, 2_000_000)
     assert done.returncode != 0

@@ -132,7 +132,9 @@ def put(data: bytes, at: int, code: str, value: int) -> bytes:
 def simple(**more) -> Program:
     q = Q(8, 6)
     step = {"out_channels": 2, "taps": CROSS, "weight": Q(6, 5), "bias": Q(8, 6), "out": q} | more
-    return Program(name="simple", input=Grid(7, 5, 2, q), steps=(Stencil(**step), Pool(kind="sum", size=2, out=Q(10, 6))))
+    return Program(
+        name="simple", input=Grid(7, 5, 2, q), steps=(Stencil(**step), Pool(kind="sum", size=2, out=Q(10, 6)))
+    )
 
 
 FIRST = HEADER.size
@@ -159,7 +161,11 @@ WRONG = {
     "a tap above the grid": (lambda data: put(data, FIRST + 9, "h", -7), Refusal.SHAPE, 0),
     "a tap beside the grid": (lambda data: put(data, FIRST + 11, "h", 5), Refusal.SHAPE, 0),
     "no outputs": (lambda data: put(data, KERNEL, "H", 0), Refusal.SHAPE, 0),
-    "a repeat that changes the grid": (lambda data: put(put(data, FIRST + 5, "H", 2), KERNEL, "H", 3), Refusal.SHAPE, 0),
+    "a repeat that changes the grid": (
+        lambda data: put(put(data, FIRST + 5, "H", 2), KERNEL, "H", 3),
+        Refusal.SHAPE,
+        0,
+    ),
     "more outputs than words": (lambda data: put(data, KERNEL, "H", 65535), Refusal.MEMORIES, 0),
     "more repeats than a frame names": (lambda data: put(data, FIRST + 5, "H", 43), Refusal.MEMORIES, 0),
     "weights of 17 bits": (lambda data: put(data, KERNEL + 2, "B", 17), Refusal.FORMAT, 0),
@@ -171,7 +177,11 @@ WRONG = {
     "a table of 13 bits": (lambda data: put(data, KERNEL + 12, "B", 13), Refusal.FORMAT, 0),
     "a clip beyond the format": (lambda data: put(data, KERNEL + 17, "i", 128), Refusal.FORMAT, 0),
     "a tile beyond the grid": (lambda data: put(data, -6, "H", 8), Refusal.SHAPE, 1),
-    "a frame of 2^42 values": (lambda data: put(data, 7, "Q", 0xFFFF_FFFF_FFFF & (2**14 << 32 | 2**14 << 16 | 2**14) | 8 << 48), Refusal.SHAPE, 0),
+    "a frame of 2^42 values": (
+        lambda data: put(data, 7, "Q", 0xFFFF_FFFF_FFFF & (2**14 << 32 | 2**14 << 16 | 2**14) | 8 << 48),
+        Refusal.SHAPE,
+        0,
+    ),
     "a row of more than there is": (lambda data: put(data, 9, "H", 60_000), Refusal.MEMORY, None),
 }
 
@@ -257,7 +267,10 @@ def test_a_new_program_has_weights_of_zero_and_no_model(loadable):
 
 def test_an_image_harmed_anywhere_is_refused_or_whole(loadable):
     """Bytes of an image drawn anew under a right CRC: what is taken is a whole program, what is refused leaves the old."""
-    dice, data = random.Random(7), [image(simple()), image(load_model("schroedinger").program), image(load_model("rnn").program)]
+    dice, data = (
+        random.Random(7),
+        [image(simple()), image(load_model("schroedinger").program), image(load_model("rnn").program)],
+    )
     model, seen = load_model("mlp"), set()
     for number in range(300):
         body = bytearray(dice.choice(data)[:-4])
@@ -270,7 +283,7 @@ def test_an_image_harmed_anywhere_is_refused_or_whole(loadable):
             assert loadable._identify() == before
         else:
             assert status == Status.OK
-            assert loadable._identify().shape == bytes(body[14:30])
+            assert loadable._identify()[1].shape == bytes(body[14:30])
         if number % 25 == 0:
             agrees(loadable, model, some_fields(model))
     assert seen >= {None, Refusal.SHAPE, Refusal.FORMAT, Refusal.CUT, Refusal.INDEX, Refusal.MEMORIES}
@@ -296,22 +309,43 @@ def hostile(dice: random.Random, images: list[bytes]) -> bytes:
 def test_programs_of_any_kind_amid_samples_of_any_kind_are_answered_once_each(seed):
     """Under sanitizers: hostile images, and samples through whatever was taken of them."""
     dice, requests = random.Random(seed), [(Kind.PUSH, b"\0\0\1"), (Kind.COMMIT, bytes(16)), (Kind.READ, b"\0\0\0\1\0")]
-    images = [image(simple()), image(simple(boundary="periodic", repeat=3)), image(simple(skip=True, phi=Table(Q(3, 2), tuple(range(-4, 4)))))]
+    images = [
+        image(simple()),
+        image(simple(boundary="periodic", repeat=3)),
+        image(simple(skip=True, phi=Table(Q(3, 2), tuple(range(-4, 4))))),
+    ]
     images += [image(load_model(name).program) for name in ("mlp", "rnn", "schroedinger")]
     for _ in range(60):
         data = hostile(dice, images)
-        requests += [(Kind.PROGRAM, struct.pack("<H", first) + data[first : first + 500]) for first in range(0, len(data), 500)]
+        requests += [
+            (Kind.PROGRAM, struct.pack("<H", first) + data[first : first + 500]) for first in range(0, len(data), 500)
+        ]
         requests.append((Kind.ADOPT, struct.pack("<H", len(data))))
         requests.append((Kind.WRITE, struct.pack("<BH", 0, dice.randrange(40)) + dice.randbytes(dice.randrange(400))))
-        requests += [(Kind.COMMIT, bytes(16)), (Kind.PUSH, b"\0\0" + b"\7\2\0\0\0" + dice.randbytes(480)), (Kind.PULL, struct.pack("<HH", 0, 400))]
-        requests += [(Kind.PROGRAM, struct.pack("<H", dice.choice([0, 12287, 65535])) + dice.randbytes(2)), (Kind.IDENTIFY, b"")]
-    wire = b"".join(encode(Frame(kind, number & 255, payload)) for number, (kind, payload) in enumerate([(Kind.SYNC, b"abcd"), *requests]))
+        requests += [
+            (Kind.COMMIT, bytes(16)),
+            (Kind.PUSH, b"\0\0" + b"\7\2\0\0\0" + dice.randbytes(480)),
+            (Kind.PULL, struct.pack("<HH", 0, 400)),
+        ]
+        requests += [
+            (Kind.PROGRAM, struct.pack("<H", dice.choice([0, 12287, 65535])) + dice.randbytes(2)),
+            (Kind.IDENTIFY, b""),
+        ]
+    wire = b"".join(
+        encode(Frame(kind, number & 255, payload))
+        for number, (kind, payload) in enumerate([(Kind.SYNC, b"abcd"), *requests])
+    )
     done = subprocess.run([build(None, "stdin")], input=b"\0" + wire, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     found = [decode(part) for part in done.stdout.split(b"\0") if part]
     assert [answer.kind for answer in found] == [kind | REPLY for kind, _ in [(Kind.SYNC, b""), *requests]]
     statuses = {(answer.kind & ~REPLY, Status(answer.payload[0])) for answer in found}
-    assert statuses >= {(Kind.ADOPT, Status.OK), (Kind.ADOPT, Status.REFUSED), (Kind.COMMIT, Status.NO_MODEL), (Kind.PUSH, Status.NO_MODEL)}
+    assert statuses >= {
+        (Kind.ADOPT, Status.OK),
+        (Kind.ADOPT, Status.REFUSED),
+        (Kind.COMMIT, Status.NO_MODEL),
+        (Kind.PUSH, Status.NO_MODEL),
+    }
     assert statuses >= {(Kind.PROGRAM, Status.RANGE), (Kind.PUSH, Status.OK), (Kind.PULL, Status.OK)}
 
 
@@ -319,7 +353,9 @@ def test_a_program_that_needs_more_memory_is_refused_with_both_numbers():
     model, sizes = load_model("mlp"), "-DNPDE_ARENA_BYTES=3000 -DNPDE_IMAGE_BYTES=200"
     with RunningFirmware(None, "posix", more=sizes) as running, Board.open(running.port) as board:
         assert board.room == (200, 3000)
-        with pytest.raises(LinkError, match=r"refused the program: it needs \d{4} bytes of memory, and 3000 are set aside"):
+        with pytest.raises(
+            LinkError, match=r"refused the program: it needs \d{4} bytes of memory, and 3000 are set aside"
+        ):
             board.adopt(model.program)
         with pytest.raises(LinkError, match=r"image has 394 bytes; the board on .* keeps 200"):
             board.adopt(load_model("digits").program)
@@ -328,9 +364,15 @@ def test_a_program_that_needs_more_memory_is_refused_with_both_numbers():
 
 
 def test_a_board_of_a_program_of_its_own_says_that_it_takes_no_other():
-    with RunningFirmware(load_model("mlp"), "posix") as firmware, Board.open(firmware.port, load_model("rnn").program) as board:
+    with (
+        RunningFirmware(load_model("mlp"), "posix") as firmware,
+        Board.open(firmware.port, load_model("rnn").program) as board,
+    ):
         assert board.room is None
-        with pytest.raises(LinkError, match=r"built in and takes no other at run time; 'rnn.*' needs a bitstream or firmware of its own"):
+        with pytest.raises(
+            LinkError,
+            match=r"built in and takes no other at run time; 'rnn.*' needs a bitstream or firmware of its own",
+        ):
             board.adopt(load_model("rnn").program)
         board.load(load_model("mlp"))
 
@@ -354,12 +396,26 @@ def test_a_program_that_no_image_holds_is_refused_by_the_host():
         image(Program(name="far", input=Grid(1, 50_000, 1, q), steps=(step,)))
 
 
-@pytest.mark.parametrize("port", ["firmware:posix:none", pytest.param("firmware:mps2-an386:none", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "port", ["firmware:posix:none", pytest.param("firmware:mps2-an386:none", marks=pytest.mark.slow)]
+)
 def test_the_suite_for_any_board_passes_on_programs_that_come_at_run_time(port):
     board = BOARDS[port.split(":")[1]]
     if board.emulator and not (shutil.which(board.emulator[0]) and shutil.which(board.compiler)):
         pytest.skip(f"needs {board.compiler} and {board.emulator[0]}")
-    command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", str(ROOT / "tests/hil"), f"--npde-board={port}", "--npde-count=5"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-v",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        str(ROOT / "tests/hil"),
+        f"--npde-board={port}",
+        "--npde-count=5",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "8 passed" in done.stdout

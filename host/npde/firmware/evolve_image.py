@@ -26,7 +26,16 @@ def evolve_record(evolve: Evolve, grid: Grid, held: list[Memory]) -> bytes:
 
 def _update(evolve: Evolve, update: Update, grid: Grid) -> bytes:
     formats, frac = evolve.value_formats(update, grid), evolve.accumulator_frac(update, grid)
-    parts = [struct.pack("<BBHHH", BOUNDARIES[update.boundary], update.skip, len(update.forms), len(update.products), len(update.updated))]
+    parts = [
+        struct.pack(
+            "<BBHHH",
+            BOUNDARIES[update.boundary],
+            update.skip,
+            len(update.forms),
+            len(update.products),
+            len(update.updated),
+        )
+    ]
     parts.append(bytes(q.width for q in formats))
     parts += [_form(form) for form in update.forms]
     for product in update.products:
@@ -40,7 +49,9 @@ def _update(evolve: Evolve, update: Update, grid: Grid) -> bytes:
             frac - grid.q.frac if update.skip else 0, frac - grid.q.frac, len(terms),
         ))  # fmt: skip
         for term in terms:
-            parts.append(struct.pack("<HHB", term.coefficient, term.value, frac - evolve.weight.frac - formats[term.value].frac))
+            parts.append(
+                struct.pack("<HHB", term.coefficient, term.value, frac - evolve.weight.frac - formats[term.value].frac)
+            )
     return b"".join(parts)
 
 

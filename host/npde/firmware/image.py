@@ -43,7 +43,9 @@ def image(program: Program) -> bytes:
     if len(program.steps) > MOST_STEPS:
         raise FitError(f"program {program.name!r} has {len(program.steps)} steps; an image has at most {MOST_STEPS}")
     grid = program.input
-    body = HEADER.pack(MAGIC, VERSION, program.argmax, len(program.steps), *grid.shape, grid.q.width, program.shape_hash)
+    body = HEADER.pack(
+        MAGIC, VERSION, program.argmax, len(program.steps), *grid.shape, grid.q.width, program.shape_hash
+    )
     body += b"".join(_record(stage, held) for stage in chain.values())
     body += zlib.crc32(body).to_bytes(4, "little")
     if len(body) > MOST_BYTES:
@@ -56,12 +58,26 @@ def _record(stage: Stage, held: list[Memory]) -> bytes:
     match stage.step:
         case Stencil() as stencil:
             flags = stencil.skip | stage.in_frame << 1
-            head = struct.pack("<BBBHHH", Kind.STENCIL, flags, BOUNDARIES[stencil.boundary], stencil.stride, stencil.repeat, len(stencil.taps))
+            head = struct.pack(
+                "<BBBHHH",
+                Kind.STENCIL,
+                flags,
+                BOUNDARIES[stencil.boundary],
+                stencil.stride,
+                stencil.repeat,
+                len(stencil.taps),
+            )
             if any(abs(distance) > FARTHEST for tap in stencil.taps for distance in tap):
-                raise FitError(f"step {stage.index} has a tap farther than {FARTHEST} cells, which an image does not hold")
-            return head + b"".join(struct.pack("<hh", dy, dx) for dy, dx in stencil.taps) + _kernel(stencil, before, mine)
+                raise FitError(
+                    f"step {stage.index} has a tap farther than {FARTHEST} cells, which an image does not hold"
+                )
+            return (
+                head + b"".join(struct.pack("<hh", dy, dx) for dy, dx in stencil.taps) + _kernel(stencil, before, mine)
+            )
         case Pool() as pool:
-            return struct.pack("<BBHHBB", Kind.POOL, pool.kind == "max", *pool.tile(before), pool.shift(before), pool.out.width)
+            return struct.pack(
+                "<BBHHBB", Kind.POOL, pool.kind == "max", *pool.tile(before), pool.shift(before), pool.out.width
+            )
         case Dense() as dense:
             return bytes([Kind.DENSE]) + _kernel(dense.as_stencil(), Dense.flatten(before), mine)
         case Recurrent() as recurrent:

@@ -35,7 +35,9 @@ def room(session: Session) -> Room | None:
 def send(session: Session, image: bytes, has: Room) -> None:
     """Send an image and have it adopted; raises :class:`LinkError` with the board's reason, its program then as before."""
     if len(image) > has.image:
-        raise LinkError(f"the program's image has {len(image)} bytes; the board on {session.port} keeps {has.image} of one")
+        raise LinkError(
+            f"the program's image has {len(image)} bytes; the board on {session.port} keeps {has.image} of one"
+        )
     for first in range(0, len(image), AT_ONCE):
         session.ask(Kind.PROGRAM, struct.pack("<H", first) + image[first : first + AT_ONCE])
     status, reply = session.request(Kind.ADOPT, struct.pack("<H", len(image)))

@@ -29,8 +29,8 @@ board's; then the time steps run; then :data:`FIELD_EMIT` answers with the field
 :data:`FIELD_REPORT` with one byte of zero. Any of the three may be absent. ``RESET`` leaves the field alone once
 the last header's answer has come; ``READ``, ``WRITE`` and ``COMMIT`` do too.
 
-**Programs.** A bitstream's program is fixed, and so is that of most firmware: such a board answers ``PROGRAM`` and ``ADOPT``
-with ``UNKNOWN``. A board that takes programs at run time keeps the bytes of ``PROGRAM`` aside, an image of
+**Programs.** A bitstream's program is fixed, and so is that of most firmware: such a board answers ``PROGRAM`` and
+``ADOPT`` with ``UNKNOWN``. A board that takes programs at run time keeps the bytes of ``PROGRAM`` aside, an image of
 docs/firmware.md, while its program goes on undisturbed. ``ADOPT`` judges the image. One that is sound replaces the
 program, whose weights are then zero and uncommitted, and both streams are empty; any other is ``REFUSED``, and nothing
 has changed. Before its first program such a board names the program of sixteen zeros, has no weight memories, and answers
