@@ -55,3 +55,14 @@ def test_repeats_in_a_row_on_a_harmed_line_slow_down_until_the_board_speaks():
     assert (waits[0] > IMPATIENCE, waits[-1]) == (True, 1.0)
     timer.voice()
     assert timer.wait(0.0) == IMPATIENCE
+
+
+def test_how_long_a_living_board_may_take_is_what_was_seen_within_bounds():
+    timer = Timer(0.5)
+    assert timer.pace == 0.5
+    for _ in range(60):
+        timer.measured(2.0)
+    assert 2.0 <= timer.pace < 2.5
+    for _ in range(60):
+        timer.measured(100.0)
+    assert timer.pace == 5.0

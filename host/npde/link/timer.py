@@ -5,6 +5,8 @@ from __future__ import annotations
 IMPATIENCE = 1 / 50
 """The least wait on a line that harms frames, in units of patience."""
 BACK_OFF, FORGETTING = 1.05, 0.9
+SLOWEST = 10.0
+"""Patiences that an answer may be believed to take: a dead board is to be told of in the end."""
 
 
 class Timer:
@@ -28,8 +30,8 @@ class Timer:
 
     @property
     def pace(self) -> float:
-        """Seconds within which a board that lives has answered by all that was seen: the patience at the least."""
-        return max(self.patience, self._expected)
+        """Seconds within which a board that lives has answered by all that was seen: one to :data:`SLOWEST` patiences."""
+        return min(max(self.patience, self._expected), SLOWEST * self.patience)
 
     @property
     def _expected(self) -> float:
