@@ -71,6 +71,8 @@ def same(one: Model, other: Model) -> bool:
 def damaged(dice: random.Random, content: bytes) -> bytes:
     other = bytearray(content)
     for _ in range(dice.choice([1, 1, 2, 5])):
+        if not other:
+            break
         at, length = dice.randrange(len(other)), dice.choice([1, 4, 40])
         match dice.choice(["bit", "bytes", "lose", "double", "cut", "swap"]):
             case "bit":

@@ -36,9 +36,9 @@ HAIL, HAIL_GROWTH = 1 / 40, 1.03
 FALL_BACK, FALL_BACK_MISSES, WAY_BACK = 2.0, 3, 3.0
 """Patiences and repeats without a word from the board until it is spoken to at the first rate again; how many times longer it
 may be silent then, for its tenth of a second is seconds where it is simulated."""
-MOST_PROBES = 8
-"""Probes behind a repeat on a line that harms frames: one more each time nothing was heard, so that silence there is silence
-as well. Elsewhere there is one, from the second repeat on: a board that is only slow is not to be given more to do."""
+MOST_PROBES, FEW_PROBES = 8, 4
+"""Probes behind a repeat: one more each time nothing was heard, so that silence is silence on a bad line as well. Where nothing
+came harmed there are fewer: a board that is only slow is not to be given much more to do."""
 NONCES = 4
 """Times a SYNC is tried anew because another host's was answered."""
 BITS_PER_BYTE = 10
@@ -265,9 +265,9 @@ class Session:
             if heard is Heard.NOTHING:
                 if oldest.most_tries is not None and oldest.tries >= oldest.most_tries:
                     raise NotWholeError(f"the board on {self.port} gave no answer to {oldest.kind.name} that arrived whole")
-                self.timer.late(harmed=self._harmed > 0)
+                self.timer.late()
                 missed += 1
-                self._again(self._window.again(), probes=min(MOST_PROBES, missed) if self._harmed else int(missed > 1))
+                self._again(self._window.again(), probes=min(MOST_PROBES, missed) if self._harmed else min(FEW_PROBES, missed - 1))
         return oldest
 
     def _speak_at(self, baud: int) -> None:

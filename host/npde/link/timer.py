@@ -1,10 +1,14 @@
-"""How long to wait for an answer: measured as answers come, doubled when they stay away (RFC 6298)."""
+"""How long to wait for an answer: measured as answers come (RFC 6298), less where the line harms them or nothing comes."""
 
 from __future__ import annotations
 
 IMPATIENCE = 1 / 50
 """The least wait on a line that harms frames, in units of patience."""
 BACK_OFF, FORGETTING = 1.05, 0.9
+ENOUGH = 2
+"""Answers in a row that stay away before waits are halved."""
+SLOWEST = 10.0
+"""Patiences that an answer may be believed to take: a dead board is to be told of in the end."""
 
 
 class Timer:
@@ -20,16 +24,19 @@ class Timer:
         self._least = patience
         self._mean: float | None = None
         self._spread = 0.0
-        self._factor = self._growth = 1.0
+        self._growth = 1.0
+        self._missed = 0
 
     def wait(self, travelling: float) -> float:
         """Seconds to wait; ``travelling`` is how many of them the bytes spend on the wire anyhow."""
-        return max(min(self.patience, self._growth * self._least), self._factor * self._expected) + travelling
+        seconds = max(min(self.patience, self._growth * self._least), self._expected)
+        # A board silent for longer than it ever was is asked more often: it is given up soon, and should be asked enough until then.
+        return (seconds / 2 if self._missed > ENOUGH else seconds) + travelling
 
     @property
     def pace(self) -> float:
-        """Seconds within which a board that lives has answered by all that was seen: the patience at the least."""
-        return max(self.patience, self._expected)
+        """Seconds within which a board that lives has answered by all that was seen: one to :data:`SLOWEST` patiences."""
+        return min(max(self.patience, self._expected), SLOWEST * self.patience)
 
     @property
     def _expected(self) -> float:
@@ -42,18 +49,16 @@ class Timer:
         else:
             self._spread += (abs(seconds - self._mean) - self._spread) / 4
             self._mean += (seconds - self._mean) / 8
-        self._factor = 1.0
 
-    def late(self, *, harmed: bool) -> None:
-        """None came in time; ``harmed``: on a line that harms frames, which is reason enough."""
-        if harmed:
-            self._growth *= BACK_OFF
-        else:
-            self._factor = min(8.0, 2 * self._factor)
+    def late(self) -> None:
+        """None came in time."""
+        self._missed += 1
+        self._growth *= BACK_OFF
 
     def voice(self) -> None:
         """The board said something."""
         self._growth = 1.0
+        self._missed = 0
 
     def harmed(self) -> None:
         """Something came that was no whole frame."""

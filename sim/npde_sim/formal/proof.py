@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -117,11 +118,13 @@ def _command() -> list[str]:
     missing = [str(path.name) for path in (*tools.values(), scripts / "yices-smt2") if not path.exists()]
     if missing:
         raise BuildError(f"{missing[0]} is not installed; pip install 'npde[formal]' brings it")
+    # SymbiYosys puts these into a shell's commands.
+    told = {tool: shlex.quote(str(path)) for tool, path in tools.items()}
     options = [
-        "--yosys", tools["yosys"], "--smtbmc", tools["yosys-smtbmc"], "--witness", tools["yosys-witness"],
-        "--abc", f"{sys.executable} -m npde_sim.formal.abc",
+        "--yosys", told["yosys"], "--smtbmc", told["yosys-smtbmc"], "--witness", told["yosys-witness"],
+        "--abc", f"{shlex.quote(sys.executable)} -m npde_sim.formal.abc",
     ]  # fmt: skip
-    return [str(part) for part in (tools["sby"], "-f", *options, "proof.sby")]
+    return [str(tools["sby"]), "-f", *options, "proof.sby"]
 
 
 def _environment() -> dict[str, str]:

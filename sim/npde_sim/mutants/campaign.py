@@ -101,6 +101,8 @@ def campaign(plan: Campaign, tell: Callable[[str], None] = lambda _: None) -> Co
         share = plan.mutants // len(designs) + (number < plan.mutants % len(designs))
         calls = [call for call in recorder.calls if call.design == design]
         mutants = mutants_of(design, share)
+        if not mutants:
+            continue
         tell(f"{plan.component}: {len(mutants)} mutants, {len(calls)} simulations")
         alive = _alive(design, calls, mutants, recorder, tell)
         total, killed = total + len(mutants), killed + len(mutants) - len(alive)
