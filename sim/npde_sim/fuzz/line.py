@@ -1,11 +1,7 @@
 """A component with byte ports, compiled once for each content, and records of bytes put through it."""
 
-import hashlib
-import os
-import shutil
 import struct
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -89,19 +85,4 @@ class ByteLine:
 
 def _build(text: str) -> Path:
     harness = resources.files("npde_sim.fuzz").joinpath("harness.cpp").read_text()
-    home = verilator.cache("fuzz")
-    binary = home / hashlib.sha256((text + harness + repr(FLAGS)).encode()).hexdigest()[:24]
-    if binary.exists():
-        return binary
-    with tempfile.TemporaryDirectory(dir=home) as folder:
-        place = Path(folder)
-        (place / "top.v").write_text(text)
-        (place / "harness.cpp").write_text(harness)
-        done = subprocess.run(
-            ["verilator", *FLAGS, "--Mdir", "obj", "-o", "line", "top.v", "harness.cpp"],
-            cwd=place, env=verilator.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise BuildError(f"Verilator could not build the byte line: {(done.stderr or done.stdout)[-600:]}")
-        os.replace(shutil.move(place / "obj" / "line", place / "line"), binary)
-    return binary
+    return verilator.executable("fuzz", {"top.v": text, "harness.cpp": harness}, FLAGS, "the byte line")

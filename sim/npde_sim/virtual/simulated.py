@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -71,20 +67,4 @@ def simulator(
         *FLAGS, "-CFLAGS", f"{verilator.STANDARD} {compiled} -DVL_TIME_CONTEXT", "-MAKEFLAGS", verilator.MAKEFLAGS,
         *(["--trace"] if waves else []), *more,
     )  # fmt: skip
-    key = hashlib.sha256(("".join(sources.values()) + harness + repr(flags)).encode()).hexdigest()[:24]
-    cache = verilator.cache("virtual")
-    binary = cache / key
-    if binary.exists():
-        return binary
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        place = Path(folder)
-        for name, text in {**sources, "harness.cpp": harness}.items():
-            (place / name).write_text(text)
-        done = subprocess.run(
-            ["verilator", *flags, "--Mdir", "obj", "-o", "board", *sources, "harness.cpp"],
-            cwd=place, env=verilator.environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise BuildError(f"Verilator could not build the simulated board: {(done.stderr or done.stdout)[-600:]}")
-        os.replace(shutil.move(place / "obj" / "board", place / "board"), binary)
-    return binary
+    return verilator.executable("virtual", {**sources, "harness.cpp": harness}, flags, "the simulated board")
