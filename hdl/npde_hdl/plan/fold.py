@@ -102,7 +102,7 @@ def _menus(program: Program, board: Board, budget: Cost) -> list[list[Choice]]:
 def _room(board: Board) -> Cost:
     """What the link leaves of a board, as full as it may be."""
     whole, link = board.budget, LINK_COST[board.family]
-    return Cost(int(FAMILIES[board.family].fill * whole.luts) - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
+    return Cost(int(board.fill * whole.luts) - link.luts, whole.dsps, whole.brams - link.brams, whole.sprams)
 
 
 def _choices(program: Program, family: Family, budget: Cost) -> Iterator[list[Choice]]:

@@ -10,7 +10,7 @@ from npde_hdl.board.family import Cost, Family
 from npde_hdl.primitive.product import PAIRED
 from npde_hdl.stencil.step import reaction_lanes
 
-LINK_COST = {"ice40": Cost(luts=1700, brams=5), "ecp5": Cost(luts=2050, brams=4)}
+LINK_COST = {"ice40": Cost(luts=1850, brams=5), "ecp5": Cost(luts=2050, brams=4)}
 """The board link with its rings, the answer's last stage and the clock."""
 
 STEP_CELLS = {
