@@ -63,9 +63,15 @@ static void say_info(npde_link *link)
     }
 }
 
+static void say_flags(npde_link *link)
+{
+    const uint32_t committed = link->committed ? NPDE_FLAG_COMMITTED : 0;
+    say(link, committed | (link->model->loadable ? NPDE_FLAG_PROGRAMS : 0), 1);
+}
+
 static void identify(npde_link *link)
 {
-    say(link, link->committed ? NPDE_FLAG_COMMITTED : 0, 1);
+    say_flags(link);
     say_bytes(link, link->hash, NPDE_HASH_BYTES);
     say_info(link);
 }
@@ -86,7 +92,7 @@ static void describe(npde_link *link, uint32_t first, uint32_t most)
 
 static void status(npde_link *link)
 {
-    say(link, link->committed ? NPDE_FLAG_COMMITTED : 0, 1);
+    say_flags(link);
     say(link, link->dropped, 2);
     say(link, link->position_in, 2);
     say(link, link->answers.produced, 2);

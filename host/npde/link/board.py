@@ -25,6 +25,7 @@ from npde.link.protocol import (
     FIELD_LOAD,
     FIELD_REPORT,
     FLAG_COMMITTED,
+    FLAG_PROGRAMS,
     FLAG_RATE,
     HASH_BYTES,
     INFO,
@@ -77,6 +78,7 @@ class Board:
         self.session, self._release, self.stall = session, release, stall
         flags, self.info = self._identify()
         session.ring = self.info.ring
+        self._takes_programs = bool(flags & FLAG_PROGRAMS)
         self.takes_rate = bool(flags & FLAG_RATE)
         """Whether it can be asked for another bit rate."""
         self.model: Model | None = None
@@ -155,7 +157,7 @@ class Board:
     @property
     def room(self) -> Room | None:
         """What the board has for programs that come at run time; None where its program is built in."""
-        return room(self.session)
+        return room(self.session) if self._takes_programs else None
 
     def adopt(self, program: Program) -> None:
         """Replace the board's program; its weights are then zero, and :meth:`load` brings them.

@@ -22,11 +22,9 @@ class Room(NamedTuple):
     memory: int
 
 
-def room(session: Session) -> Room | None:
-    """What a board has for programs; None where its program is built in. Raises :class:`LinkError`."""
+def room(session: Session) -> Room:
+    """What a board that takes programs has for them. Raises :class:`LinkError`."""
     status, reply = session.request(Kind.PROGRAM, struct.pack("<H", 0))
-    if status == Status.UNKNOWN:
-        return None
     if status != Status.OK:
         raise LinkError(f"the board on {session.port} refused PROGRAM: {status.name}")
     return Room(*ROOM.unpack(reply))

@@ -29,8 +29,8 @@ board's; then the time steps run; then :data:`FIELD_EMIT` answers with the field
 :data:`FIELD_REPORT` with one byte of zero. Any of the three may be absent. ``RESET`` leaves the field alone once
 the last header's answer has come; ``READ``, ``WRITE`` and ``COMMIT`` do too.
 
-**Programs.** A bitstream's program is fixed, and so is that of most firmware: such a board answers ``PROGRAM`` and
-``ADOPT`` with ``UNKNOWN``. A board that takes programs at run time keeps the bytes of ``PROGRAM`` aside, an image of
+**Programs.** A bitstream's program is fixed, and so is that of most firmware: bit 2 of such a board's flags is low, and it
+answers ``PROGRAM`` and ``ADOPT`` with ``UNKNOWN``. A board that takes programs at run time keeps the bytes of ``PROGRAM`` aside, an image of
 docs/firmware.md, while its program goes on undisturbed. ``ADOPT`` judges the image. One that is sound replaces the
 program, whose weights are then zero and uncommitted, and both streams are empty; any other is ``REFUSED``, and nothing
 has changed. Before its first program such a board names the program of sixteen zeros, has no weight memories, and answers
@@ -177,7 +177,7 @@ COMMANDS: dict[Kind, Command] = {
     command.kind: command
     for command in (
         Command(Kind.SYNC, "<4s", "<4sB", "nonce → the nonce, protocol version; sets the expected sequence number"),
-        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed; bit 1: RATE is taken), its hash, the INFO block"),
+        Command(Kind.IDENTIFY, "<", "<B16s+", "→ flags (bit 0: a model is committed; bit 1: RATE is taken; bit 2: PROGRAM is), its hash, the INFO block"),
         Command(
             Kind.STATUS,
             "<",
@@ -224,7 +224,7 @@ COMMANDS: dict[Kind, Command] = {
     )
 }
 
-FLAG_COMMITTED, FLAG_RATE = 1, 2
+FLAG_COMMITTED, FLAG_RATE, FLAG_PROGRAMS = 1, 2, 4
 
 INFO_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("magic", "4s", "the four letters NPDE"),

@@ -22,6 +22,7 @@ def header() -> str:
         "NAME_BYTES": protocol.NAME_BYTES,
         "FLAG_COMMITTED": protocol.FLAG_COMMITTED,
         "FLAG_RATE": protocol.FLAG_RATE,
+        "FLAG_PROGRAMS": protocol.FLAG_PROGRAMS,
         "FIELD_LOAD": protocol.FIELD_LOAD,
         "FIELD_EMIT": protocol.FIELD_EMIT,
         "FIELD_REPORT": protocol.FIELD_REPORT,
