@@ -14,6 +14,7 @@ from npde_hdl.evolve.cascade import Cascade, Regions, planes_held
 from npde_hdl.evolve.resident import Resident
 from npde_hdl.evolve.stage import Stage
 from npde_hdl.plan.plan import EvolvedStep
+from npde_hdl.primitive.product import KINDS
 
 EVOLVE_CELLS = {
     "ice40": {"step": 250.0, "stage": 60.0, "adders": 1.0, "saturations": 1.0, "products in logic": 2.7, "window": 1.0,
@@ -139,7 +140,7 @@ def usable_multipliers(evolve: Evolve, grid: Grid, family: Family) -> list[str]:
     pairs = [pair for stage in body for pair in operand_bits(stage)]
     widest = max(max(pair) for pair in pairs)
     kinds = []
-    fits_block = widest <= (16 if family.name == "ice40" else 18)
+    fits_block = widest <= KINDS[family.dsp_kind]
     if fits_block:
         kinds.append(family.dsp_kind)
     if not fits_block or family.name == "ice40" or max(sum(pair) for pair in pairs) <= 24:

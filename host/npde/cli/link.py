@@ -21,6 +21,7 @@ from npde.link.board import BAUD, Board
 from npde.link.port import of_model
 from npde.model import Model
 from npde.models import load_model
+from npde.program import Program
 from npde.wholefile import whole
 
 Port = Annotated[str, typer.Option("--port", help="/dev/ttyUSB1, virtual:icebreaker (virtual:BOARD:MODEL), or firmware:posix (firmware:BOARD:MODEL).")]
@@ -45,9 +46,9 @@ Baud = Annotated[
 ]  # fmt: skip
 
 
-def open_board(port: str, baud: int, model: str) -> Board:
-    """The board on ``port``; one made for it is made for ``model``, and one that takes programs is given ``model``'s."""
-    return Board.open(of_model(port, model), load_model(model).program, baud=baud or None)
+def open_board(port: str, baud: int, model: str, program: Program) -> Board:
+    """The board on ``port``; one made for it is made for ``model``, and one that takes programs is given its ``program``."""
+    return Board.open(of_model(port, model), program, baud=baud or None)
 
 
 def _test_samples(model: Model, data: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +92,7 @@ def infer(
     fields = subject.quantise_input(samples)
     if output is not None:
         writable(output)
-    with open_board(port, baud, model) as board:
+    with open_board(port, baud, model, subject.program) as board:
         board.load(subject)
         with bar("inferring", len(samples)) as tick:
             answer = board.infer(samples, progress=tick)
@@ -159,7 +160,7 @@ def bench(
     """Time inference over the wire beside the golden model on this machine, and count cycles a frame."""
     subject = load_model(model)
     samples, _ = _test_samples(subject, data, count)
-    with open_board(port, baud, model) as board:
+    with open_board(port, baud, model, subject.program) as board:
         board.load(subject)
         board.infer(samples[:1])
         began = time.perf_counter()

@@ -38,7 +38,7 @@ def serve(
     from npde.serve.server import LOOPBACK, Server
 
     subject = load_model(model)
-    openers = [partial(open_board, name, baud, model) for name in port or ["virtual:icebreaker"]]
+    openers = [partial(open_board, name, baud, model, subject.program) for name in port or ["virtual:icebreaker"]]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The address first: that it is taken should be known before boards are simulated.
     with Server(host or LOOPBACK, http_port, any_host=host is not None) as server:
